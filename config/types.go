@@ -1,0 +1,81 @@
+package config
+
+import (
+	"net/netip"
+)
+
+// Config is one accepted configuration file. Defaults are filled in, hosts are in
+// their lower-case ASCII form, and relative paths have been resolved against the
+// directory of the file.
+type Config struct {
+	// Edge says where the proxy listens.
+	Edge Edge `yaml:"edge"`
+	// TLS says where certificates come from.
+	TLS TLS `yaml:"tls"`
+	// Admin says where the control plane listens.
+	Admin Admin `yaml:"admin"`
+	// State says where durable state is kept.
+	State State `yaml:"state"`
+	// Logs says where the backends' output goes.
+	Logs Logs `yaml:"logs"`
+	// Language of alerts, pages and the dashboard: en (default) or es.
+	Language string `yaml:"language" jsonschema:"enum=en,enum=es"`
+	// Apps are the deployable backends, by name; at least one.
+	Apps map[string]*App `yaml:"apps" jsonschema:"required,minProperties=1"`
+
+	// name and lines let CheckFiles report a problem like validation does.
+	name  string
+	lines positions
+}
+
+// Edge is the listening side of the proxy.
+type Edge struct {
+	// HTTP is the address of the plain listener, which answers ACME challenges and redirects; default ":80".
+	HTTP string `yaml:"http"`
+	// HTTPS is the address of the TLS listener; default ":443".
+	HTTPS string `yaml:"https"`
+	// TrustedProxies are the peers whose forwarding headers are believed; default none.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+}
+
+// TLS is the source of certificates.
+type TLS struct {
+	// Issuer is acme (default), internal (an own CA, for demo and tests) or files.
+	Issuer string `yaml:"issuer" jsonschema:"enum=acme,enum=internal,enum=files"`
+	// Email is the contact of the ACME account; optional.
+	Email string `yaml:"email"`
+	// Directory is the URL of the ACME directory (RFC 8555 section 7.1.1); default Let's Encrypt.
+	Directory string `yaml:"directory"`
+	// Root is a PEM file of further roots to trust when talking to a private ACME CA; optional.
+	Root string `yaml:"root"`
+	// Certificates are the certificates to serve with issuer files.
+	Certificates []Certificate `yaml:"certificates"`
+}
+
+// Certificate is a certificate chain and its key, in PEM files.
+type Certificate struct {
+	// Hosts are the hosts it is served for; empty means the names in the certificate.
+	Hosts []string `yaml:"hosts"`
+	// Cert is the file of the chain, leaf first.
+	Cert string `yaml:"cert" jsonschema:"required"`
+	// Key is the file of the private key.
+	Key string `yaml:"key" jsonschema:"required"`
+}
+
+// Admin is the control plane's listener.
+type Admin struct {
+	// Socket is the path of the unix socket; default /run/bluegreen/admin.sock.
+	Socket string `yaml:"socket"`
+}
+
+// State is the place of the durable state.
+type State struct {
+	// Dir is a directory; default /var/lib/bluegreen.
+	Dir string `yaml:"dir"`
+}
+
+// Logs is the place of the backends' output.
+type Logs struct {
+	// Dir is the directory that holds <app>/{blue,green}.log; default /var/log.
+	Dir string `yaml:"dir"`
+}
