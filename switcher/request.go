@@ -1,0 +1,35 @@
+package switcher
+
+import "time"
+
+// Actor is who asked for an operation: "maria@host" over the socket, the
+// name of a token over TCP, "bluegreen" for the edge itself.
+type Actor string
+
+// Self is the actor of what the edge does unasked.
+const Self Actor = "bluegreen"
+
+// DeployRequest asks for a release. Image is the full reference.
+type DeployRequest struct {
+	Image  string `json:"image,omitempty"`
+	Commit string `json:"commit,omitempty"`
+}
+
+// SwitchRequest asks for production to move to the release in test.
+type SwitchRequest struct {
+	ExpectActive  Colour         `json:"expect_active,omitempty"`  // refused when another slot is active
+	ExpectRelease string         `json:"expect_release,omitempty"` // refused when another release (id or commit) is in test
+	Bake          *time.Duration `json:"bake,omitempty"`           // nil: as configured
+	Force         string         `json:"force,omitempty"`          // reason for overriding the health and hook gates
+}
+
+// RollbackRequest asks for production to move back.
+type RollbackRequest struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// DrainRequest asks to wait until a slot has nothing in flight. An empty
+// colour is the inactive slot.
+type DrainRequest struct {
+	Colour Colour `json:"colour,omitempty"`
+}

@@ -1,0 +1,111 @@
+package switcher
+
+import "time"
+
+// Status is everything an operator may want to know of an app at one moment.
+type Status struct {
+	App        string                    `json:"app"`
+	Phase      Phase                     `json:"phase"`
+	Active     Colour                    `json:"active"` // empty before the first deploy
+	Inactive   Colour                    `json:"inactive"`
+	Generation uint64                    `json:"generation"` // grows with every change of state
+	Routes     map[RouteName]RouteStatus `json:"routes"`
+	Slots      map[Colour]SlotStatus     `json:"slots"`
+	Rollback   RollbackStatus            `json:"rollback"`
+	Bake       *BakeStatus               `json:"bake"`
+	Drain      *DrainStatus              `json:"drain"`
+	Operation  *OperationStatus          `json:"operation"`
+	Alert      string                    `json:"alert,omitempty"` // what needs a person now
+	Error      string                    `json:"error,omitempty"` // why the app is out of service
+}
+
+// RouteStatus says where a route leads.
+type RouteStatus struct {
+	Hosts []string `json:"hosts"`
+	Slot  Colour   `json:"slot"`
+}
+
+// SlotStatus describes one slot.
+type SlotStatus struct {
+	State    SlotState `json:"state"`
+	Release  *Release  `json:"release"`
+	Instance string    `json:"instance,omitempty"`
+	Address  string    `json:"address"`
+	Health   Health    `json:"health"`
+	InFlight int64     `json:"in_flight"` // requests, without upgraded connections
+	Upgraded int64     `json:"upgraded"`  // WebSockets
+}
+
+// HealthStatus is the verdict of the last probes.
+type HealthStatus string
+
+const (
+	Unknown   HealthStatus = "unknown"
+	Healthy   HealthStatus = "healthy"
+	Unhealthy HealthStatus = "unhealthy"
+)
+
+// Health is what the probes of a slot last found.
+type Health struct {
+	Status    HealthStatus `json:"status"`
+	CheckedAt *time.Time   `json:"checked_at"`
+	LatencyMS float64      `json:"latency_ms"`
+	Failures  int          `json:"consecutive_failures"`
+	Error     string       `json:"error,omitempty"` // of the last probe, if it failed
+}
+
+// RollbackStatus says whether production could move back now.
+type RollbackStatus struct {
+	Ready  bool       `json:"ready"`
+	Until  *time.Time `json:"until"`  // nil while ready means: until the next deploy or cleanup
+	Reason string     `json:"reason"` // why not, or what ends it
+}
+
+// BakeStatus is the watch over a release after a switch.
+type BakeStatus struct {
+	Release string    `json:"release"`
+	Began   time.Time `json:"began"`
+	Until   time.Time `json:"until"`
+}
+
+// DrainStatus is a drain that goes on in the background.
+type DrainStatus struct {
+	Slot     Colour    `json:"slot"`
+	Began    time.Time `json:"began"`
+	InFlight int64     `json:"in_flight"`
+	Upgraded int64     `json:"upgraded"`
+	// When stragglers are ended; nil: not before their container stops.
+	RequestsUntil *time.Time `json:"requests_until"`
+	UpgradedUntil *time.Time `json:"upgraded_until"`
+	Cut           int64      `json:"cut"` // ended so far because they outlived the deadline
+}
+
+// OperationStatus is the operation that runs now.
+type OperationStatus struct {
+	ID    string    `json:"id"`
+	Kind  Kind      `json:"kind"`
+	Actor Actor     `json:"actor"`
+	Since time.Time `json:"since"`
+	Step  string    `json:"step"`
+}
+
+// Plan is what a switch would do.
+type Plan struct {
+	From     Colour        `json:"from"`
+	To       Colour        `json:"to"`
+	Release  *Release      `json:"release"`
+	Gates    []GateResult  `json:"gates"`
+	InFlight int64         `json:"in_flight"` // on the slot that would lose production
+	Upgraded int64         `json:"upgraded"`
+	Drain    time.Duration `json:"drain"`    // longest wait for its upgraded connections, nanoseconds
+	Bake     time.Duration `json:"bake"`     // nanoseconds
+	Possible bool          `json:"possible"` // every gate passes
+}
+
+// GateResult is the answer of one gate.
+type GateResult struct {
+	Gate       string `json:"gate"`
+	OK         bool   `json:"ok"`
+	Text       string `json:"text"`
+	Overridden bool   `json:"overridden,omitempty"` // by a forced switch
+}

@@ -1,0 +1,100 @@
+package switcher
+
+// Colour names a slot. Each app has exactly two.
+type Colour string
+
+const (
+	Blue  Colour = "blue"
+	Green Colour = "green"
+)
+
+// Colours lists both slots in the order in which they are shown.
+func Colours() [2]Colour { return [2]Colour{Blue, Green} }
+
+// Valid reports whether c names a slot.
+func (c Colour) Valid() bool { return c == Blue || c == Green }
+
+// Other returns the opposite slot; of the empty colour, the empty colour.
+func (c Colour) Other() Colour {
+	switch c {
+	case Blue:
+		return Green
+	case Green:
+		return Blue
+	}
+	return ""
+}
+
+// RouteName is one of the two routes of an app.
+type RouteName string
+
+const (
+	Production RouteName = "production"
+	Internal   RouteName = "internal"
+)
+
+// SlotState says what a slot holds.
+type SlotState string
+
+const (
+	Empty    SlotState = "empty"
+	Starting SlotState = "starting"
+	Testing  SlotState = "testing"
+	Active   SlotState = "active"
+	Previous SlotState = "previous" // was active before the last switch, still warm
+	Failed   SlotState = "failed"   // stopped, logs kept
+)
+
+// Phase says where in the life of a release an app is: the first four at
+// rest, the others while an operation runs.
+type Phase string
+
+const (
+	PhaseEmpty   Phase = "empty"
+	PhaseSteady  Phase = "steady"
+	PhaseTesting Phase = "testing"
+	PhaseBaking  Phase = "baking"
+
+	PhaseDeploying   Phase = "deploying"
+	PhaseSwitching   Phase = "switching"
+	PhaseRollingBack Phase = "rolling_back"
+	PhaseDiscarding  Phase = "discarding"
+	PhaseDraining    Phase = "draining"
+	PhaseCleaning    Phase = "cleaning"
+	PhaseRecovering  Phase = "recovering"
+)
+
+// Kind is an operation, by the name of the command that asks for it.
+type Kind string
+
+const (
+	KindDeploy   Kind = "deploy"
+	KindSwitch   Kind = "switch"
+	KindConfirm  Kind = "confirm"
+	KindRollback Kind = "rollback"
+	KindDiscard  Kind = "discard"
+	KindDrain    Kind = "drain"
+	KindCleanup  Kind = "cleanup"
+	KindRecover  Kind = "recover"
+)
+
+// Phase returns the phase an app is in while an operation of this kind runs.
+func (k Kind) Phase() Phase {
+	switch k {
+	case KindDeploy:
+		return PhaseDeploying
+	case KindSwitch:
+		return PhaseSwitching
+	case KindRollback:
+		return PhaseRollingBack
+	case KindDiscard:
+		return PhaseDiscarding
+	case KindDrain:
+		return PhaseDraining
+	case KindCleanup:
+		return PhaseCleaning
+	case KindRecover:
+		return PhaseRecovering
+	}
+	return PhaseSteady
+}
