@@ -1,0 +1,71 @@
+# Everything is built and tested with the toolchain that go.mod demands. An older Go
+# fetches it from the module proxy; without this line one with GOTOOLCHAIN=local stops.
+export GOTOOLCHAIN := go$(shell awk '$$1 == "go" { print $$2 }' go.mod)
+
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+SHELL_FILES := .ci/run $(wildcard scripts/*.sh)
+
+# The race detector needs a C compiler; without one the tests still run, except in CI.
+RACE := $(shell test -n "$$CI" || command -v gcc >/dev/null || echo no)
+
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: need-go ## build the static binary bin/bluegreen
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/bluegreen ./cmd/bluegreen
+
+.PHONY: demo
+demo: build ## watch a deploy, a switch and a rollback on loopback; needs no root and no Docker
+	bin/bluegreen demo
+
+.PHONY: test
+test: need-go prepare ## install and start what the tests need, then vet, lint and test everything
+	@$(MAKE) --no-print-directory lint go-test
+
+.PHONY: go-test
+go-test: need-go ## only the Go tests, with what is there
+ifeq ($(RACE),no)
+	@echo 'make: no C compiler, so the tests run without the race detector'
+	CGO_ENABLED=0 go test -p 2 -timeout 12m ./...
+else
+	CGO_ENABLED=1 go test -race -p 2 -timeout 12m ./...
+endif
+
+.PHONY: soak
+soak: need-go prepare ## a thousand switches and rollbacks under load
+	BLUEGREEN_SOAK=1000 CGO_ENABLED=1 go test -race -p 1 -timeout 3h -count 1 -v -run Soak ./...
+
+.PHONY: lint
+lint: vet ## go vet, gofmt, staticcheck and shellcheck
+	@unformatted=$$($$(go env GOROOT)/bin/gofmt -l $$(git ls-files '*.go' 2>/dev/null || echo .)) && \
+		test -z "$$unformatted" || { echo "gofmt is needed on: $$unformatted" >&2; exit 1; }
+	go run $(STATICCHECK) ./...
+	@if command -v shellcheck >/dev/null; then echo shellcheck $(SHELL_FILES); shellcheck $(SHELL_FILES); \
+		elif test -n "$$CI"; then echo 'shellcheck is not installed' >&2; exit 1; \
+		else echo 'make: shellcheck is not installed, so the scripts are not checked'; fi
+
+.PHONY: vet
+vet: need-go ## go vet only
+	go vet ./...
+
+.PHONY: prepare
+prepare: ## install the Debian packages the tests use and start a Docker engine
+	@scripts/prepare.sh
+
+.PHONY: engine
+engine: ## start a Docker engine if none answers
+	@scripts/engine.sh
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin dist
+
+.PHONY: need-go
+need-go:
+	@command -v go >/dev/null || { echo 'Go is not installed: get 1.21 or newer from https://go.dev/dl (it fetches $(GOTOOLCHAIN) by itself)' >&2; exit 1; }

@@ -1,0 +1,157 @@
+// Package bluegreen_test holds what is true of the module as a whole: who may
+// import whom. It must not know what any package does.
+package bluegreen_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "sofiacall.com/bluegreen/"
+
+// allowed is the import graph of the module. A package that is not here, or an
+// edge that is not here, is a decision to be taken and written down first.
+var allowed = map[string]struct {
+	imports []string
+	why     string
+}{
+	"config":   {nil, "the file can be checked without the program it configures"},
+	"proxy":    {nil, "the request path depends on nothing that can block, fail or be reconfigured"},
+	"probe":    {nil, "a probe is an HTTP request and a verdict; what follows from it is the switcher's"},
+	"tls":      {nil, "certificates are about hosts, and know no apps or slots"},
+	"metrics":  {nil, "names and figures are filled in from outside, so that counting never calls back"},
+	"nginx":    {nil, "the fallback is generated from plain values, not from the file's format"},
+	"logfile":  {nil, "rotating a file needs no knowledge of what writes it"},
+	"switcher": {[]string{"proxy"}, "it moves routes; everything else reaches it through interfaces it defines"},
+	"admin":    {[]string{"switcher", "metrics"}, "it asks for operations and shows figures; it never performs one"},
+	"docker":   {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},
+	"process":  {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},
+	"postgres": {[]string{"switcher"}, "it implements stages and gates of the switcher"},
+	"notify":   {[]string{"switcher"}, "it consumes the switcher's events"},
+}
+
+// owners says which package alone may import a module, a standard package or a
+// family of them, besides tests and internal/…test packages.
+var owners = []struct {
+	imported string
+	by       []string
+	why      string
+}{
+	{"github.com/moby/", []string{"docker"}, "another engine, or none, must be possible without touching the rest"},
+	{"github.com/docker/", []string{"docker"}, "another engine, or none, must be possible without touching the rest"},
+	{"github.com/caddyserver/", []string{"tls"}, "how a certificate is obtained is one package's business"},
+	{"github.com/prometheus/", []string{"metrics"}, "every metric name is in one place, and the request path stays free of label hashing"},
+	{"github.com/jackc/", []string{"postgres"}, "SQL is spoken in one place"},
+	{"github.com/spf13/", []string{"cmd/bluegreen"}, "flags belong to the program"},
+	{"go.yaml.in/", []string{"config", "cmd/bluegreen"}, "the file's format is known to its reader only"},
+}
+
+// forbidden names direct imports that would break what a package promises.
+var forbidden = []struct{ from, imported, why string }{
+	{"proxy", "os", "the request path never touches the disk or the environment"},
+	{"proxy", "os/exec", "the request path starts no process"},
+	{"proxy", "expvar", "recording goes through the Recorder that a route carries"},
+	{"switcher", "net/http", "how a probe speaks HTTP is the prober's; states do not depend on a protocol"},
+	{"switcher", "os/exec", "running something is a Runtime's or a hook's work"},
+	{"config", "net/http", "checking a file asks nobody else"},
+	{"nginx", "net/http", "it writes text"},
+}
+
+func TestImportGraphIsTheOneDecided(t *testing.T) {
+	for from, files := range sources(t) {
+		rule, known := allowed[from]
+		if !known && !strings.HasPrefix(from, "cmd/") && !testOnly(from) {
+			t.Errorf("package %s is not in the import graph: add it with what it may import and why", from)
+			continue
+		}
+		for file, imports := range files {
+			for _, path := range imports {
+				to, ours := strings.CutPrefix(path, module)
+				switch {
+				case !ours || to == from:
+				case testOnly(to):
+					if !testOnly(from) {
+						t.Errorf("%s imports %s, which is for tests only", file, to)
+					}
+				case known && !slices.Contains(rule.imports, to):
+					t.Errorf("%s imports %s, but %s imports only %v: %s", file, to, from, rule.imports, rule.why)
+				}
+			}
+		}
+	}
+}
+
+func TestForeignModulesStayWithTheirOwner(t *testing.T) {
+	for from, files := range sources(t) {
+		for file, imports := range files {
+			for _, path := range imports {
+				for _, owner := range owners {
+					if strings.HasPrefix(path, owner.imported) && !testOnly(from) && !slices.Contains(owner.by, from) {
+						t.Errorf("%s imports %s, which only %v may: %s", file, path, owner.by, owner.why)
+					}
+				}
+				for _, f := range forbidden {
+					if from == f.from && path == f.imported {
+						t.Errorf("%s imports %s: %s", file, path, f.why)
+					}
+				}
+			}
+		}
+	}
+}
+
+// testOnly reports whether a package exists for tests: internal/…test.
+func testOnly(pkg string) bool {
+	return strings.HasPrefix(pkg, "internal/") && strings.HasSuffix(pkg, "test")
+}
+
+// sources returns the imports of every non-test file, by package directory and
+// file. It reads the files itself, so that a cached result is never stale.
+func sources(t *testing.T) map[string]map[string][]string {
+	t.Helper()
+	found := make(map[string]map[string][]string)
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		name := entry.Name()
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && path != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "bin"):
+			return filepath.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		dir := filepath.ToSlash(filepath.Dir(path))
+		if found[dir] == nil {
+			found[dir] = make(map[string][]string)
+		}
+		found[dir][path], err = imports(path)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("reading the module's sources: %v", err)
+	}
+	if len(found["switcher"]) == 0 {
+		t.Fatal("the module's sources were not found")
+	}
+	return found
+}
+
+func imports(file string) ([]string, error) {
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		return nil, err
+	}
+	paths := make([]string, len(parsed.Imports))
+	for i, spec := range parsed.Imports {
+		if paths[i], err = strconv.Unquote(spec.Path.Value); err != nil {
+			return nil, err
+		}
+	}
+	return paths, nil
+}
