@@ -1,0 +1,239 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"syscall"
+
+	"sofiacall.com/bluegreen/switcher"
+)
+
+// What an instance finds in its environment. The instance id is also the mark
+// by which its processes are found again.
+const (
+	envApp      = "BLUEGREEN_APP"
+	envColour   = "BLUEGREEN_COLOUR"
+	envRelease  = "BLUEGREEN_RELEASE"
+	envCommit   = "BLUEGREEN_COMMIT"
+	envInstance = "BLUEGREEN_INSTANCE"
+	envPort     = "PORT"
+)
+
+// Check reports a command that cannot be executed and a foreign process that
+// listens on the port; it is named if this user may see it.
+func (r *Runtime) Check(_ context.Context, spec switcher.Spec) error {
+	if _, err := r.find(spec.Instance); err != nil {
+		return err
+	}
+	if _, err := r.executable(); err != nil {
+		return err
+	}
+	return r.refuseForeign(spec.Port)
+}
+
+// Start records the instance, then starts its process. It does not look at
+// what the process does: one that exits at once is a stopped instance.
+func (r *Runtime) Start(ctx context.Context, spec switcher.Spec) error {
+	in, err := r.claim(spec)
+	if err != nil {
+		return err
+	}
+	if err := in.take(ctx); err != nil {
+		return err
+	}
+	defer in.release()
+	if in.gone() {
+		return fmt.Errorf("instance %s was removed while it was to be started", spec.Instance)
+	}
+	r.adopt(in)
+	if in.running() != nil {
+		return nil
+	}
+	if err := r.startFresh(in, spec); err != nil {
+		return errors.Join(err, r.forget(in))
+	}
+	return nil
+}
+
+// claim returns the instance of that id, a new one if there is none.
+func (r *Runtime) claim(spec switcher.Spec) (*instance, error) {
+	if r.open.Err() != nil {
+		return nil, errClosed
+	}
+	in, err := r.find(spec.Instance)
+	if in != nil || err != nil {
+		return in, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if in := r.instances[spec.Instance]; in != nil {
+		return in, nil
+	}
+	in = newInstance(record{App: r.app, Instance: spec.Instance, State: stopped, ExitCode: ExitUnknown})
+	r.instances[spec.Instance] = in
+	return in, nil
+}
+
+func (r *Runtime) startFresh(in *instance, spec switcher.Spec) error {
+	if err := r.refuseTaken(spec.Port); err != nil {
+		return err
+	}
+	err := r.change(in, func(rec *record) {
+		rec.Colour, rec.Release, rec.Commit, rec.Port = spec.Colour, spec.Release.ID, spec.Release.Commit, spec.Port
+		rec.Kept, rec.ExitCode = false, 0
+	})
+	if err != nil {
+		return err
+	}
+	return r.spawn(in)
+}
+
+// spawn starts the process of a recorded instance. A crash at any point leaves
+// either no process, or one that the record or its mark leads to.
+func (r *Runtime) spawn(in *instance) error {
+	path, err := r.executable()
+	if err != nil {
+		return err
+	}
+	if err := r.change(in, func(rec *record) { rec.State, rec.Process = starting, identity{} }); err != nil {
+		return err
+	}
+	pid, fd, err := r.fork(path, in.record())
+	if err != nil {
+		return errors.Join(err, r.change(in, func(rec *record) { rec.State = stopped }))
+	}
+	// It cannot vanish from /proc before watch has waited for it. When it has
+	// exited already there is no identity, and watch records the end.
+	id, _ := identify(pid)
+	err = r.change(in, func(rec *record) { rec.State, rec.Process = running, id })
+	if err != nil {
+		r.log.Warn("the process is not recorded; it is found by its mark", "instance", in.record().Instance, "error", err)
+	}
+	r.watch(in, pid, fd)
+	return nil
+}
+
+// fork runs the command in a process group of its own, with nothing of the
+// edge's but the output file.
+func (r *Runtime) fork(path string, rec record) (int, *processFD, error) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer null.Close()
+	output, err := os.OpenFile(r.outputPath(rec.Instance), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return 0, nil, fmt.Errorf("opening the output of instance %s: %w", rec.Instance, err)
+	}
+	defer output.Close()
+
+	raw := -1
+	pid, err := syscall.ForkExec(path, r.command, &syscall.ProcAttr{
+		Dir:   r.directory,
+		Env:   r.environ(rec),
+		Files: []uintptr{null.Fd(), output.Fd(), output.Fd()},
+		Sys:   &syscall.SysProcAttr{Setpgid: true, PidFD: &raw},
+	})
+	if err != nil {
+		return 0, nil, fmt.Errorf("starting %s: %w", path, err)
+	}
+	fd, err := newProcessFD(pid, raw)
+	if err != nil {
+		syscall.Kill(-pid, syscall.SIGKILL)
+		syscall.Wait4(pid, nil, 0, nil)
+		return 0, nil, fmt.Errorf("watching %s: %w", path, err)
+	}
+	return pid, fd, nil
+}
+
+// environment returns what every instance gets: little of the edge's own
+// environment, which may hold secrets, and what the app's configuration adds.
+func environment(configured map[string]string) map[string]string {
+	env := make(map[string]string)
+	for _, name := range []string{"PATH", "HOME", "LANG", "TZ"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env[name] = value
+		}
+	}
+	maps.Copy(env, configured)
+	return env
+}
+
+func (r *Runtime) environ(rec record) []string {
+	env := maps.Clone(r.environment)
+	maps.Copy(env, map[string]string{
+		envApp:      rec.App,
+		envColour:   string(rec.Colour),
+		envRelease:  rec.Release,
+		envCommit:   rec.Commit,
+		envInstance: rec.Instance,
+		envPort:     strconv.Itoa(rec.Port),
+	})
+	list := make([]string, 0, len(env))
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		list = append(list, name+"="+env[name])
+	}
+	return list
+}
+
+// refuseForeign refuses a port on which somebody listens who is none of ours.
+func (r *Runtime) refuseForeign(port int) error {
+	for _, l := range listenersOn(port) {
+		if l.pid == 0 || r.ownerOf(l.pid) == "" {
+			return taken(port, l.pid)
+		}
+	}
+	return nil
+}
+
+// refuseTaken refuses a port on which anybody listens.
+func (r *Runtime) refuseTaken(port int) error {
+	if err := r.refuseForeign(port); err != nil {
+		return err
+	}
+	for _, l := range listenersOn(port) {
+		return &switcher.Error{
+			Code: switcher.CodeRefused,
+			What: fmt.Sprintf("port %d is held by instance %s of this app", port, r.ownerOf(l.pid)),
+			Hint: "stop that instance first",
+		}
+	}
+	return nil
+}
+
+// ownerOf returns the instance that a process is part of, "" if none of ours.
+func (r *Runtime) ownerOf(pid int) string {
+	if group, err := syscall.Getpgid(pid); err == nil {
+		for _, in := range r.all() {
+			if run := in.running(); run != nil && run.pid == group {
+				return in.record().Instance
+			}
+		}
+	}
+	if variable(pid, envApp) != r.app {
+		return ""
+	}
+	if in, _ := r.find(variable(pid, envInstance)); in != nil {
+		return in.record().Instance
+	}
+	return ""
+}
+
+func taken(port, pid int) error {
+	who := "another process that this user may not see"
+	hint := fmt.Sprintf("find it as root with: ss -ltnp 'sport = :%d'", port)
+	if pid != 0 {
+		who = fmt.Sprintf("process %d (%s)", pid, programName(pid))
+		hint = "end that process, or give the slot another port"
+	}
+	return &switcher.Error{
+		Code: switcher.CodeRefused,
+		What: fmt.Sprintf("port %d is taken by %s, which is not an instance of this app", port, who),
+		Hint: hint,
+	}
+}
