@@ -49,7 +49,7 @@ type Access struct {
 	// Public means everybody; in the file it is the scalar "public".
 	Public bool `yaml:"-"`
 	// Allow are the ranges of clients; default 127.0.0.0/8 and ::1.
-	Allow []netip.Prefix `yaml:"allow"`
+	Allow []netip.Prefix `yaml:"allow" jsonschema:"required,minItems=1"`
 }
 
 // Slots are the blue and the green slot.
@@ -63,7 +63,7 @@ type Slots struct {
 // Slot is a place that holds at most one release.
 type Slot struct {
 	// Port is the TCP port on 127.0.0.1 at which the slot's backend is reached.
-	Port int `yaml:"port"`
+	Port int `yaml:"port" jsonschema:"minimum=1,maximum=65535"`
 }
 
 // Health is the probe of a backend.
@@ -75,9 +75,9 @@ type Health struct {
 	// Timeout of one probe; default 5s.
 	Timeout time.Duration `yaml:"timeout"`
 	// Rise is the number of consecutive successes that make a backend healthy; default 2.
-	Rise int `yaml:"rise"`
+	Rise int `yaml:"rise" jsonschema:"minimum=1"`
 	// Fall is the number of consecutive failures that make a backend unhealthy; default 3.
-	Fall int `yaml:"fall"`
+	Fall int `yaml:"fall" jsonschema:"minimum=1"`
 	// Deadline is the time a new release has to become healthy; default 2m.
 	Deadline time.Duration `yaml:"deadline"`
 }

@@ -8,7 +8,7 @@ type Container struct {
 	// Name must contain {colour}, for two slots cannot share one name; default <app>-{colour}.
 	Name string `yaml:"name" jsonschema:"pattern=\\{colour\\}"`
 	// Port the backend listens on inside the container; default 3000.
-	Port int `yaml:"port"`
+	Port int `yaml:"port" jsonschema:"minimum=1,maximum=65535"`
 	// Command replaces the image's command.
 	Command Command `yaml:"command"`
 	// Environment of the container.
@@ -71,7 +71,7 @@ type CPUs float64
 
 // Volume is a mount. In the file it is "source:target[:ro]" or a map.
 type Volume struct {
-	// Type is bind, volume or tmpfs; in the short form a source with a slash or a leading dot is a bind.
+	// Type is bind, volume or tmpfs; in the short form a source that begins with / or . is a bind.
 	Type string `yaml:"type" jsonschema:"required,enum=bind,enum=volume,enum=tmpfs"`
 	// Source is a path or the name of a volume; a tmpfs has none.
 	Source string `yaml:"source"`

@@ -21,7 +21,7 @@ type Config struct {
 	// Language of alerts, pages and the dashboard: en (default) or es.
 	Language string `yaml:"language" jsonschema:"enum=en,enum=es"`
 	// Apps are the deployable backends, by name; at least one.
-	Apps map[string]*App `yaml:"apps" jsonschema:"required,minProperties=1"`
+	Apps map[string]*App `yaml:"apps" jsonschema:"required"`
 
 	// name and lines let CheckFiles report a problem like validation does.
 	name  string

@@ -1,0 +1,60 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
+
+// setDefaults fills in what the file does not give. It is the only place of defaults.
+func setDefaults(c *Config, given func(key string) bool) {
+	or(&c.Edge.HTTP, ":80", given("edge.http"))
+	or(&c.Edge.HTTPS, ":443", given("edge.https"))
+	or(&c.TLS.Issuer, "acme", given("tls.issuer"))
+	or(&c.TLS.Directory, letsEncrypt, given("tls.directory") || c.TLS.Issuer != "acme")
+	or(&c.Admin.Socket, "/run/bluegreen/admin.sock", given("admin.socket"))
+	or(&c.State.Dir, "/var/lib/bluegreen", given("state.dir"))
+	or(&c.Logs.Dir, "/var/log", given("logs.dir"))
+	or(&c.Language, "en", given("language"))
+
+	for name, a := range c.Apps {
+		given := func(key string) bool { return given("apps." + name + "." + key) }
+		if !given("access") {
+			a.Access.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+		}
+		or(&a.Runtime, RuntimeDocker, given("runtime"))
+		or(&a.Slots.Blue.Port, 3001, given("slots.blue.port"))
+		or(&a.Slots.Green.Port, 3002, given("slots.green.port"))
+		switch a.Runtime {
+		case RuntimeDocker:
+			or(&a.Pull, "always", given("pull"))
+			or(&a.Container.Name, name+"-{colour}", given("container.name"))
+			or(&a.Container.Port, 3000, given("container.port"))
+			or(&a.Container.StopGracePeriod, 10*time.Second, given("container.stop_grace_period"))
+			or(&a.Container.Restart, "unless-stopped", given("container.restart"))
+		case RuntimeProcess:
+			or(&a.Process.Directory, ".", given("process.directory"))
+			or(&a.Process.StopGracePeriod, 10*time.Second, given("process.stop_grace_period"))
+			or(&a.Process.StopSignal, "SIGTERM", given("process.stop_signal"))
+		}
+		or(&a.Health.Path, "/health", given("health.path"))
+		or(&a.Health.Interval, 30*time.Second, given("health.interval"))
+		or(&a.Health.Timeout, 5*time.Second, given("health.timeout"))
+		or(&a.Health.Rise, 2, given("health.rise"))
+		or(&a.Health.Fall, 3, given("health.fall"))
+		or(&a.Health.Deadline, 2*time.Minute, given("health.deadline"))
+		or(&a.Drain.Timeout, 30*time.Second, given("drain.timeout"))
+		or(&a.Drain.Websockets, 5*time.Minute, given("drain.websockets"))
+		or(&a.Switch.Bake, 10*time.Minute, given("switch.bake"))
+		or(&a.Upstream.IdleTimeout, 4*time.Second, given("upstream.idle_timeout"))
+		or(&a.Upstream.HeaderTimeout, 60*time.Second, given("upstream.header_timeout"))
+	}
+}
+
+// or sets the value to its default unless the file gives it.
+func or[T any](value *T, fallback T, given bool) {
+	if !given {
+		*value = fallback
+	}
+}
