@@ -3,6 +3,7 @@ package edgetls
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"sync"
@@ -106,9 +107,12 @@ func (c *Certificates) keep(ctx context.Context, in *issuing, h *host) {
 		if failures == 0 && c.untilDue(h) > 0 {
 			continue
 		}
-		if c.attempt(ctx, in, h, failures) {
+		switch {
+		case c.attempt(ctx, in, h, failures):
 			failures = 0
-		} else {
+		case ctx.Err() != nil:
+			return
+		default:
 			failures++
 		}
 	}
@@ -150,16 +154,14 @@ func (c *Certificates) attempt(ctx context.Context, in *issuing, h *host, failur
 	return true
 }
 
-// obtain puts a new certificate for name into storage. What is stored but unusable is moved out of
-// the way first, for certmagic would take it for a certificate that it has.
+// obtain puts a new certificate for name into storage. certmagic orders nothing while it has all
+// parts of a certificate, usable or not; without the metadata, which only certmagic reads, it starts
+// afresh. Until the new one is there the old one stays, and a crash in between loses nothing.
 func (c *Certificates) obtain(ctx context.Context, in *issuing, name string) error {
-	_, err := c.store.pair(c.issuerKey(), name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		if err := c.store.setAside(c.issuerKey(), name); err != nil {
-			return err
-		}
+	if err := c.store.Delete(ctx, certmagic.StorageKeys.SiteMeta(c.issuerKey(), name)); err != nil {
+		return fmt.Errorf("preparing the renewal: %w", err)
 	}
-	return in.config.RenewCertSync(ctx, name, true) // obtains when nothing is stored
+	return in.config.ObtainCertSync(ctx, name)
 }
 
 // loadStored serves what is stored for h, and tells whether there was something to serve.

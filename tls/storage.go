@@ -100,20 +100,6 @@ func (s *storage) pair(issuerKey, name string) (*tls.Certificate, error) {
 	return cert, nil
 }
 
-// setAside moves everything stored for name away, so that it can be looked at, for an order to
-// start afresh.
-func (s *storage) setAside(issuerKey, name string) error {
-	dir := s.Filename(certmagic.StorageKeys.CertsSitePrefix(issuerKey, name))
-	aside := dir + ".unusable"
-	if err := os.RemoveAll(aside); err != nil {
-		return fmt.Errorf("removing the unusable certificate of earlier: %w", err)
-	}
-	if err := os.Rename(dir, aside); err != nil {
-		return fmt.Errorf("setting the unusable certificate aside: %w", err)
-	}
-	return nil
-}
-
 func parsePair(chain []byte, keyPath string) (*tls.Certificate, error) {
 	key, err := os.ReadFile(keyPath)
 	if err != nil {
