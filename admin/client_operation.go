@@ -1,0 +1,142 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"sofiacall.com/bluegreen/switcher"
+)
+
+// LostError says that the client lost sight of an operation that goes on.
+type LostError struct {
+	App       string
+	Operation string // its id
+	Err       error  // why the client stopped following
+}
+
+// Error says that the operation goes on.
+func (e *LostError) Error() string { return e.problem().Error() }
+
+// Unwrap gives the loss its code, CodeUnreachable, and a hint.
+func (e *LostError) Unwrap() error { return e.problem() }
+
+func (e *LostError) problem() *switcher.Error {
+	return &switcher.Error{
+		Code: switcher.CodeUnreachable,
+		What: fmt.Sprintf("the connection was lost; operation %s goes on", e.Operation),
+		Hint: fmt.Sprintf("bluegreen status --app %s shows it, bluegreen history --app %[1]s how it ended", e.App),
+		Err:  e.Err,
+	}
+}
+
+// Deploy puts a release into the inactive slot. Like the other operations it
+// passes each event to tell, which may be nil, and returns when the operation
+// has ended: with its result, and with an error unless it went well.
+func (c *Client) Deploy(ctx context.Context, app string, r switcher.DeployRequest, tell func(switcher.Event)) (switcher.Result, error) {
+	return c.operate(ctx, app, switcher.KindDeploy, r, tell)
+}
+
+// Switch points production at the release in test.
+func (c *Client) Switch(ctx context.Context, app string, r switcher.SwitchRequest, tell func(switcher.Event)) (switcher.Result, error) {
+	return c.operate(ctx, app, switcher.KindSwitch, r, tell)
+}
+
+// Confirm ends the bake, as good.
+func (c *Client) Confirm(ctx context.Context, app string, tell func(switcher.Event)) (switcher.Result, error) {
+	return c.operate(ctx, app, switcher.KindConfirm, nil, tell)
+}
+
+// Rollback points production back at the previous release.
+func (c *Client) Rollback(ctx context.Context, app string, r switcher.RollbackRequest, tell func(switcher.Event)) (switcher.Result, error) {
+	return c.operate(ctx, app, switcher.KindRollback, r, tell)
+}
+
+// Discard stops the release in test.
+func (c *Client) Discard(ctx context.Context, app string, tell func(switcher.Event)) (switcher.Result, error) {
+	return c.operate(ctx, app, switcher.KindDiscard, nil, tell)
+}
+
+// Drain waits until a slot has nothing in flight.
+func (c *Client) Drain(ctx context.Context, app string, r switcher.DrainRequest, tell func(switcher.Event)) (switcher.Result, error) {
+	return c.operate(ctx, app, switcher.KindDrain, r, tell)
+}
+
+// Cleanup removes the inactive release and prunes old ones.
+func (c *Client) Cleanup(ctx context.Context, app string, tell func(switcher.Event)) (switcher.Result, error) {
+	return c.operate(ctx, app, switcher.KindCleanup, nil, tell)
+}
+
+// Recover brings routes and instances back to the recorded state.
+func (c *Client) Recover(ctx context.Context, app string, tell func(switcher.Event)) (switcher.Result, error) {
+	return c.operate(ctx, app, switcher.KindRecover, nil, tell)
+}
+
+// Follow passes on the events of an operation, from its first on; with an
+// empty id, of the one that runs.
+func (c *Client) Follow(ctx context.Context, app, operation string, tell func(switcher.Event)) (switcher.Result, error) {
+	target := path(app, "events")
+	if operation != "" {
+		target += "?operation=" + url.QueryEscape(operation)
+	}
+	answer, err := c.ask(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return switcher.Result{}, err
+	}
+	return follow(answer, app, tell)
+}
+
+func (c *Client) operate(ctx context.Context, app string, kind switcher.Kind, request any, tell func(switcher.Event)) (switcher.Result, error) {
+	var body []byte
+	if request != nil {
+		var err error
+		if body, err = json.Marshal(request); err != nil {
+			return switcher.Result{}, fmt.Errorf("encoding the request: %w", err)
+		}
+	}
+	answer, err := c.ask(ctx, http.MethodPost, path(app, string(kind)), bytes.NewReader(body))
+	if err != nil {
+		return switcher.Result{}, err
+	}
+	return follow(answer, app, tell)
+}
+
+// follow reads a stream of events to its result.
+func follow(answer *http.Response, app string, tell func(switcher.Event)) (switcher.Result, error) {
+	defer answer.Body.Close()
+	events := json.NewDecoder(answer.Body)
+	for {
+		var e switcher.Event
+		if err := events.Decode(&e); err != nil {
+			return switcher.Result{}, lost(answer, app, err)
+		}
+		if tell != nil {
+			tell(e)
+		}
+		if e.Result != nil {
+			return *e.Result, resultError(*e.Result)
+		}
+	}
+}
+
+func lost(answer *http.Response, app string, err error) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		err = errors.New("interrupted")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		err = errors.New("the edge closed it")
+	}
+	return &LostError{App: app, Operation: answer.Header.Get(headerOperation), Err: err}
+}
+
+func resultError(r switcher.Result) error {
+	if r.OK {
+		return nil
+	}
+	return &switcher.Error{Code: r.Code, What: r.Text, Hint: r.Hint, Output: r.Output}
+}

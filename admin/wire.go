@@ -1,0 +1,46 @@
+package admin
+
+import (
+	"time"
+
+	"sofiacall.com/bluegreen/switcher"
+)
+
+// Status is the status of an app as the API tells it.
+type Status struct {
+	switcher.Status
+	Certificates []Certificate `json:"certificates"` // of the app's hosts
+}
+
+// Certificate is the state of the certificate of one host.
+type Certificate struct {
+	Host     string    `json:"host"`
+	Issuer   string    `json:"issuer"`
+	NotAfter time.Time `json:"not_after,omitzero"`
+	OK       bool      `json:"ok"`                 // a client connecting now is shown a valid one
+	Expiring bool      `json:"expiring,omitempty"` // it should have been renewed by now
+	Error    string    `json:"error,omitempty"`
+}
+
+// Apps is the answer to GET /v1/apps.
+type Apps struct {
+	Version string   `json:"version"` // of the edge
+	Apps    []Status `json:"apps"`    // sorted by name
+}
+
+// History is the answer to GET /v1/apps/{app}/history.
+type History struct {
+	History []switcher.Record `json:"history"` // oldest first
+}
+
+// HealthReport is the answer to GET /v1/apps/{app}/health: what probes just
+// found, for the slots that hold something that runs.
+type HealthReport struct {
+	Health map[switcher.Colour]switcher.Health `json:"health"`
+}
+
+const (
+	headerOperation   = "Operation-Id"
+	headerIdempotency = "Idempotency-Key"
+	typeStream        = "application/x-ndjson"
+)
