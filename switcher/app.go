@@ -1,22 +1,246 @@
 package switcher
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
 
-// This file is being written; the exported methods below are final.
+	"golang.org/x/sync/errgroup"
 
-type App struct{}
+	"sofiacall.com/bluegreen/proxy"
+)
 
-func (a *App) Name() string                                                { return "" }
-func (a *App) Status() Status                                              { return Status{} }
-func (a *App) History() []Record                                           { return nil }           // oldest first
-func (a *App) CheckHealth(ctx context.Context, c Colour) (Health, error)   { return Health{}, nil } // probes now
-func (a *App) Operation(id string) (*Operation, bool)                      { return nil, false }    // running, or among the last 50 ended
-func (a *App) Plan(ctx context.Context, r SwitchRequest) (Plan, error)     { return Plan{}, nil }   // switch --dry-run
-func (a *App) Deploy(actor Actor, r DeployRequest) (*Operation, error)     { return nil, nil }      // refusals come at once as *Error, before an Operation exists
-func (a *App) Switch(actor Actor, r SwitchRequest) (*Operation, error)     { return nil, nil }
-func (a *App) Confirm(actor Actor) (*Operation, error)                     { return nil, nil }
-func (a *App) Rollback(actor Actor, r RollbackRequest) (*Operation, error) { return nil, nil }
-func (a *App) Discard(actor Actor) (*Operation, error)                     { return nil, nil }
-func (a *App) Drain(actor Actor, r DrainRequest) (*Operation, error)       { return nil, nil }
-func (a *App) Cleanup(actor Actor) (*Operation, error)                     { return nil, nil }
-func (a *App) Recover(actor Actor) (*Operation, error)                     { return nil, nil }
+// App runs the life of one app's releases. It owns the app's recorded state,
+// its two routes and everything that changes them.
+type App struct {
+	name     string
+	first    Colour
+	log      *slog.Logger
+	store    *store
+	probes   Probes
+	recorder func(RouteName, Colour) proxy.Recorder
+	fail     func(string)
+	services map[RouteName]*proxy.Service
+
+	state    atomic.Pointer[State]
+	settings atomic.Pointer[Settings]
+	broken   error // why the app is out of service; fixed at Open
+
+	mu         sync.Mutex // guards what follows and every change of state
+	ctx        context.Context
+	op         *Operation
+	ended      []*Operation // newest last, bounded
+	backends   map[Colour]*proxy.Backend
+	draining   *drain
+	unswept    bool // the engine may hold what the state does not know
+	alert      string
+	rush       chan struct{} // wakes the health loop
+	sweepWake  chan struct{}
+	background sync.WaitGroup
+
+	healthMu sync.Mutex // never held while another lock is taken
+	health   map[Colour]*tracker
+}
+
+const endedKept = 50
+
+// Open takes possession of the app's state and points its routes at once to
+// where the state says. Nothing is asked of the runtime yet. An app whose
+// state cannot be read is returned in working order but out of service: its
+// routes answer 503 and every operation is refused with the reason.
+func Open(o Options) (*App, error) {
+	a := &App{
+		name: o.App, first: o.FirstActive, probes: o.Probes,
+		log: o.Logger, recorder: o.Recorder, fail: o.Failpoint,
+		services: map[RouteName]*proxy.Service{},
+		backends: map[Colour]*proxy.Backend{},
+		health:   map[Colour]*tracker{Blue: {}, Green: {}},
+		rush:     make(chan struct{}, 1), sweepWake: make(chan struct{}, 1),
+		unswept: true,
+	}
+	if a.first == "" {
+		a.first = Blue
+	}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	a.log = a.log.With("app", a.name)
+	if a.recorder == nil {
+		a.recorder = func(RouteName, Colour) proxy.Recorder { return nil }
+	}
+	if a.fail == nil {
+		a.fail = func(string) {}
+	}
+	a.settings.Store(&o.Settings)
+
+	var err error
+	if a.store, err = openStore(o.Dir, o.App, a.log); err != nil {
+		return nil, err
+	}
+	state, err := a.store.load(o.App)
+	if err != nil {
+		a.broken = err
+		state = newState(o.App)
+	}
+	a.state.Store(state)
+	for _, c := range Colours() {
+		if slot := state.Slots[c]; slot.warm() {
+			a.backends[c] = a.newBackend(slot.Port)
+		}
+	}
+	for _, name := range []RouteName{Production, Internal} {
+		a.services[name] = proxy.NewService(a.route(name))
+	}
+	return a, nil
+}
+
+// Name returns the app's name.
+func (a *App) Name() string { return a.name }
+
+// Service returns the proxy service of a route, for the host table.
+func (a *App) Service(name RouteName) *proxy.Service { return a.services[name] }
+
+// Run probes the slots, watches a bake, repairs what a crash left behind, and
+// carries operations until ctx ends. It then waits for what it started.
+// Instances keep running.
+func (a *App) Run(ctx context.Context) error {
+	defer a.store.close()
+	if a.broken != nil {
+		a.log.Error(a.broken.Error())
+		<-ctx.Done()
+		return nil
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	a.mu.Lock()
+	a.ctx = ctx
+	a.mu.Unlock()
+	group.Go(func() error { return a.watchHealth(ctx) })
+	group.Go(func() error { return a.keepSwept(ctx) })
+	err := group.Wait()
+	a.background.Wait()
+	for _, b := range a.backends {
+		b.Close()
+	}
+	return err
+}
+
+// Apply replaces the settings, as after a reload. Connections go on; what
+// concerns a container applies from the next deploy on.
+func (a *App) Apply(s Settings) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.settings.Store(&s)
+	for name := range a.services {
+		a.point(name)
+	}
+	a.hurry()
+}
+
+// Busy returns the refusal for what must not happen while an operation runs,
+// or nil when none does.
+func (a *App) Busy() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.op != nil && !a.op.yields() {
+		return busy(a.op)
+	}
+	return nil
+}
+
+// History returns what was done, oldest first.
+func (a *App) History() []Record { return slices.Clone(a.state.Load().History) }
+
+// step changes the state durably: the change is on disk when it returns nil,
+// and nothing has changed when it does not. Steps are the points between which
+// a crash can fall, so each has a name that is unique within its operation.
+func (a *App) step(op *Operation, name string, change func(*State)) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	next := a.state.Load().clone()
+	a.interrupted(next, op)
+	change(next)
+	if next.Operation != nil && next.Operation.ID == op.ID {
+		next.Operation.Step = name
+	}
+	next.Generation++
+	point := string(op.Kind) + "/" + name
+	a.fail(point + "/before")
+	if err := a.store.save(next); err != nil {
+		return err
+	}
+	a.fail(point + "/after")
+	a.state.Store(next)
+	return nil
+}
+
+// interrupted closes the record of an operation that an earlier process did
+// not end, when another one takes its place. A recovery does not: it resumes
+// that operation.
+func (a *App) interrupted(s *State, op *Operation) {
+	if j := s.Operation; j != nil && j.ID != op.ID && op.Kind != KindRecover {
+		s.record(j.record(j.reached()))
+		s.Operation = nil
+	}
+}
+
+func (j *Journal) record(ok bool, result string) Record {
+	return Record{
+		ID: j.ID, Kind: j.Kind, Actor: j.Actor, Reason: j.Reason, Began: j.Began, Took: time.Since(j.Began),
+		Colour: j.Colour, Release: j.Release, Commit: j.Commit, OK: ok, Result: result,
+	}
+}
+
+// point makes a route lead where the state says: one pointer store.
+func (a *App) point(name RouteName) { a.services[name].Set(a.route(name)) }
+
+func (a *App) route(name RouteName) *proxy.Route {
+	state, settings := a.state.Load(), a.settings.Load()
+	c := state.Active
+	if name == Internal {
+		c = state.Internal
+	}
+	return &proxy.Route{
+		Label: string(c), Backend: a.backends[c], Recorder: a.recorder(name, c), Policy: settings.Policies[name],
+	}
+}
+
+func (a *App) newBackend(port int) *proxy.Backend {
+	o := a.settings.Load().Backend
+	o.Address = address(port)
+	return proxy.NewBackend(o)
+}
+
+// backend returns the backend of a slot; nil when the slot is empty.
+func (a *App) backend(c Colour) *proxy.Backend {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.backends[c]
+}
+
+func (a *App) repoint(names ...RouteName) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, name := range names {
+		a.point(name)
+	}
+}
+
+// setAlert says what needs a person now; an empty text says that nothing does.
+func (a *App) setAlert(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	a.mu.Lock()
+	news := a.alert != text
+	a.alert = text
+	a.mu.Unlock()
+	if news && text != "" {
+		a.log.Error(text)
+	}
+}
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -20,6 +20,9 @@ type Operation struct {
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	ended  chan struct{} // closed when the app is free again
+	about  Journal       // what the history will say of it
+	silent bool          // leave no record: nothing was to be done
 
 	mu         sync.Mutex
 	step       string
@@ -34,7 +37,7 @@ func newOperation(ctx context.Context, id, app string, kind Kind, actor Actor) *
 	ctx, cancel := context.WithCancelCause(ctx)
 	return &Operation{
 		ID: id, App: app, Kind: kind, Actor: actor, Began: time.Now(),
-		ctx: ctx, cancel: cancel, changed: make(chan struct{}),
+		ctx: ctx, cancel: cancel, changed: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 

@@ -77,7 +77,6 @@ type DrainStatus struct {
 	// When stragglers are ended; nil: not before their container stops.
 	RequestsUntil *time.Time `json:"requests_until"`
 	UpgradedUntil *time.Time `json:"upgraded_until"`
-	Cut           int64      `json:"cut"` // ended so far because they outlived the deadline
 }
 
 // OperationStatus is the operation that runs now.
@@ -108,4 +107,72 @@ type GateResult struct {
 	OK         bool   `json:"ok"`
 	Text       string `json:"text"`
 	Overridden bool   `json:"overridden,omitempty"` // by a forced switch
+}
+
+// Status returns what the app looks like now.
+func (a *App) Status() Status {
+	a.mu.Lock()
+	op, d, alert := a.op, a.draining, a.alert
+	a.mu.Unlock()
+	s, settings := a.state.Load(), a.settings.Load()
+	st := Status{
+		App: a.name, Phase: s.phase(), Active: s.Active, Inactive: s.inactive(a.first), Generation: s.Generation,
+		Routes: map[RouteName]RouteStatus{
+			Production: {Hosts: settings.Hosts[Production], Slot: s.Active},
+			Internal:   {Hosts: settings.Hosts[Internal], Slot: s.Internal},
+		},
+		Slots:    map[Colour]SlotStatus{},
+		Rollback: a.rollbackStatus(s),
+		Alert:    alert,
+	}
+	for _, c := range Colours() {
+		st.Slots[c] = a.slotStatus(c, s.Slots[c], settings)
+	}
+	if s.Bake != nil {
+		st.Bake = &BakeStatus{Release: s.Slots[s.Active].Release.ID, Began: s.Bake.Began, Until: s.Bake.Until}
+	}
+	if op != nil {
+		st.Operation = op.status()
+		if phase := op.Kind.Phase(); phase != "" {
+			st.Phase = phase
+		}
+	}
+	if d != nil {
+		st.Drain = a.drainStatus(d)
+	}
+	if a.broken != nil {
+		st.Error = a.broken.Error()
+	}
+	return st
+}
+
+func (a *App) slotStatus(c Colour, slot Slot, settings *Settings) SlotStatus {
+	port := slot.Port
+	if port == 0 {
+		port = settings.Ports[c]
+	}
+	st := SlotStatus{
+		State: slot.State, Release: slot.Release, Instance: slot.Instance,
+		Address: address(port), Health: a.healthOf(c),
+	}
+	if b := a.backend(c); b != nil {
+		st.InFlight, st.Upgraded = b.InFlight(), b.Upgraded()
+	}
+	return st
+}
+
+func (a *App) drainStatus(d *drain) *DrainStatus {
+	st := &DrainStatus{Slot: d.colour, Began: d.began}
+	if b := a.backend(d.colour); b != nil {
+		st.InFlight, st.Upgraded = b.InFlight(), b.Upgraded()
+	}
+	if d.limits.Requests > 0 {
+		t := d.began.Add(d.limits.Requests)
+		st.RequestsUntil = &t
+	}
+	if d.limits.Upgraded > 0 {
+		t := d.began.Add(d.limits.Upgraded)
+		st.UpgradedUntil = &t
+	}
+	return st
 }

@@ -78,7 +78,8 @@ const (
 	KindRecover  Kind = "recover"
 )
 
-// Phase returns the phase an app is in while an operation of this kind runs.
+// Phase returns the phase an app is in while an operation of this kind runs;
+// empty for one that is over in a moment.
 func (k Kind) Phase() Phase {
 	switch k {
 	case KindDeploy:
@@ -96,5 +97,5 @@ func (k Kind) Phase() Phase {
 	case KindRecover:
 		return PhaseRecovering
 	}
-	return PhaseSteady
+	return ""
 }

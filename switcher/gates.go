@@ -1,0 +1,62 @@
+package switcher
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// gate is a check that must pass before a switch. forceable says whether a
+// forced switch may override it.
+type gate struct {
+	name      string
+	forceable bool
+	check     func(ctx context.Context, to Colour) (text string, ok bool)
+}
+
+// gates are all checks before a switch, in order.
+func (a *App) gates() []gate {
+	return []gate{{"health", true, a.healthGate}}
+}
+
+// healthGate wants a slot that has been healthy and still is, asked now.
+func (a *App) healthGate(ctx context.Context, to Colour) (string, bool) {
+	before := a.healthOf(to)
+	err := a.probe(ctx, to, a.state.Load().Slots[to].Port)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("%s does not answer its health check: %v", to, err), false
+	case before.Status == Unhealthy:
+		return fmt.Sprintf("%s answers again, but has not been healthy for %d probes in a row", to, a.settings.Load().Health.Rise), false
+	}
+	return fmt.Sprintf("%s is healthy", to), true
+}
+
+func (a *App) passGates(ctx context.Context, to Colour, force string) []GateResult {
+	var results []GateResult
+	for _, g := range a.gates() {
+		text, ok := g.check(ctx, to)
+		results = append(results, GateResult{Gate: g.name, OK: ok, Text: text, Overridden: !ok && g.forceable && force != ""})
+	}
+	return results
+}
+
+// passed runs every gate and returns a refusal that lists all that failed.
+func (a *App) passed(ctx context.Context, op *Operation, to Colour, force string) error {
+	var failed []string
+	for _, g := range a.passGates(ctx, to, force) {
+		switch {
+		case g.OK:
+			op.say("gate %s: %s", g.Gate, g.Text)
+		case g.Overridden:
+			op.warn("gate %s overridden (%s): %s", g.Gate, force, g.Text)
+		default:
+			failed = append(failed, fmt.Sprintf("%s: %s", g.Gate, g.Text))
+		}
+	}
+	if len(failed) > 0 {
+		return refuse("production was not touched; `bluegreen health` probes again, `bluegreen discard` gives the release up",
+			"the switch is refused by %s", strings.Join(failed, "; "))
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package switcher
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// rushInterval is the longest time between probes while a deploy or a bake
+// makes them urgent.
+const rushInterval = time.Second
+
+// tracker turns single probes into a verdict: rise successes in a row make a
+// slot healthy, fall failures in a row unhealthy. The very first success is
+// enough after a start of the edge, for nothing spoke against the slot yet.
+type tracker struct {
+	mu        sync.Mutex
+	health    Health
+	successes int
+}
+
+func (t *tracker) note(err error, took time.Duration, s HealthSettings) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	h := &t.health
+	h.CheckedAt = &now
+	h.LatencyMS = float64(took.Microseconds()) / 1000
+	if err != nil {
+		h.Failures++
+		h.Error = err.Error()
+		t.successes = 0
+		if h.Failures >= s.Fall {
+			h.Status = Unhealthy
+		}
+		return
+	}
+	h.Failures, h.Error = 0, ""
+	t.successes++
+	if h.Status != Unhealthy || t.successes >= s.Rise {
+		h.Status = Healthy
+	}
+}
+
+func (t *tracker) read() Health {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h := t.health
+	if h.Status == "" {
+		h.Status = Unknown
+	}
+	return h
+}
+
+func (a *App) tracker(c Colour) *tracker {
+	a.healthMu.Lock()
+	defer a.healthMu.Unlock()
+	return a.health[c]
+}
+
+// forgetHealth begins anew with a slot: what ran in it is gone.
+func (a *App) forgetHealth(c Colour) {
+	a.healthMu.Lock()
+	defer a.healthMu.Unlock()
+	a.health[c] = &tracker{}
+}
+
+func (a *App) healthOf(c Colour) Health { return a.tracker(c).read() }
+
+// probe asks the backend on a slot's port once, now, and counts the answer.
+func (a *App) probe(ctx context.Context, c Colour, port int) error {
+	settings := a.settings.Load()
+	host := ""
+	if hosts := settings.Hosts[Production]; len(hosts) > 0 {
+		host = hosts[0]
+	}
+	t := a.tracker(c)
+	ctx, cancel := context.WithTimeout(ctx, settings.Health.Timeout)
+	defer cancel()
+	began := time.Now()
+	err := a.probes.Backend(ctx, address(port), host, settings.Health.Path)
+	t.note(err, time.Since(began), settings.Health)
+	return err
+}
+
+// CheckHealth probes a slot now and returns the verdict with that probe.
+func (a *App) CheckHealth(ctx context.Context, c Colour) (Health, error) {
+	if !c.Valid() {
+		return Health{}, &Error{Code: CodeUsage, What: fmt.Sprintf("%q is not a slot", c), Hint: "blue or green"}
+	}
+	slot := a.state.Load().Slots[c]
+	if !slot.warm() {
+		return Health{}, refuse("`bluegreen status` shows the slots", "%s is %s: there is nothing to probe", c, slot.State)
+	}
+	a.probe(ctx, c, slot.Port)
+	return a.healthOf(c), nil
+}
+
+// watchHealth probes every warm slot at the configured interval, faster while
+// a deploy or a bake runs, until ctx ends.
+func (a *App) watchHealth(ctx context.Context) error {
+	for {
+		a.probeSlots(ctx)
+		a.guardBake()
+		timer := time.NewTimer(a.probeInterval())
+		select {
+		case <-timer.C:
+		case <-a.rush:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		}
+		timer.Stop()
+	}
+}
+
+func (a *App) probeSlots(ctx context.Context) {
+	state := a.state.Load()
+	var group errgroup.Group
+	for _, c := range Colours() {
+		if slot := state.Slots[c]; slot.warm() {
+			group.Go(func() error {
+				before := a.healthOf(c).Status
+				a.probe(ctx, c, slot.Port)
+				if after := a.healthOf(c); after.Status != before && ctx.Err() == nil {
+					a.log.Info("health changed", "colour", c, "from", before, "to", after.Status, "error", after.Error)
+				}
+				return nil
+			})
+		}
+	}
+	group.Wait()
+}
+
+func (a *App) probeInterval() time.Duration {
+	interval := a.settings.Load().Health.Interval
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.state.Load().Bake != nil || a.op != nil && a.op.Kind == KindDeploy {
+		return min(interval, rushInterval)
+	}
+	return interval
+}
+
+// hurry makes the health loop look again at what it watches.
+func (a *App) hurry() {
+	select {
+	case a.rush <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,210 @@
+package switcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Recover brings containers back to the recorded state: those that should run
+// are started, those that should not are stopped, those that nobody knows are
+// removed. The edge does the same by itself after every start.
+func (a *App) Recover(actor Actor) (*Operation, error) {
+	allow := func(*State) (Journal, error) { return Journal{}, nil }
+	return a.start(KindRecover, actor, allow, func(ctx context.Context, op *Operation) (string, error) {
+		return a.recover(ctx, op)
+	})
+}
+
+func (a *App) leaveUnswept() {
+	a.mu.Lock()
+	a.unswept = true
+	a.mu.Unlock()
+}
+
+func (a *App) wakeSweep() {
+	select {
+	case a.sweepWake <- struct{}{}:
+	default:
+	}
+}
+
+// keepSwept recovers at the start, and again whenever an operation had to
+// leave something behind, with growing pauses while that fails.
+func (a *App) keepSwept(ctx context.Context) error {
+	const first, longest = time.Second, 30 * time.Second
+	pause := first
+	for {
+		var again <-chan time.Time
+		if a.sweepDue() {
+			op, err := a.Recover(Self)
+			if err == nil {
+				err = op.Wait(ctx)
+			}
+			if err == nil {
+				pause = first
+			} else {
+				again = time.After(pause)
+				pause = min(2*pause, longest)
+			}
+		}
+		select {
+		case <-again:
+		case <-a.sweepWake:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (a *App) sweepDue() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.unswept && a.op == nil
+}
+
+func (a *App) recover(ctx context.Context, op *Operation) (string, error) {
+	left := a.state.Load().Operation
+	if left != nil {
+		op.say("%s by %s was interrupted in step %q", left.Kind, left.Actor, left.Step)
+	}
+	repaired, err := a.reconcile(ctx, op)
+	if left != nil && (err == nil || ctx.Err() == nil) {
+		err = errors.Join(err, a.resume(op, left))
+	}
+	if err != nil {
+		op.silent = op.Actor == Self // told again at every attempt otherwise
+		return "", err
+	}
+	a.mu.Lock()
+	a.unswept = false
+	a.mu.Unlock()
+	if repaired == 0 {
+		op.silent = op.Actor == Self
+		return "routes and containers are as recorded", nil
+	}
+	return fmt.Sprintf("%s brought back to the recorded state", count(int64(repaired), "container")), nil
+}
+
+// resume ends what an operation of an earlier process had begun, and writes
+// the end into the history under its own name.
+func (a *App) resume(op *Operation, left *Journal) error {
+	ok, text := left.reached()
+	active := a.state.Load().Active
+	var err error
+	switch {
+	case left.Kind == KindSwitch && left.Step == "swap":
+		text, err = a.proveSwitch(op, active)
+		ok = err == nil
+	case left.Kind == KindRollback && left.Step == "back":
+		text, err = a.proveBack(op, active, left.Reason)
+		ok = err == nil
+	case left.Step == "back":
+		text, err = a.proveBack(op, active, "the release did not answer after the switch")
+	}
+	if err != nil {
+		text = err.Error()
+	}
+	return a.step(op, "resume", func(s *State) {
+		s.record(left.record(ok, text))
+		s.Operation = nil
+	})
+}
+
+// reached says what an interrupted operation had done by its last step.
+func (j *Journal) reached() (ok bool, text string) {
+	const restart = "by a restart of the edge"
+	switch {
+	case j.Kind == KindSwitch && j.Step == "swap":
+		return true, "production moved to " + string(j.Colour) + "; its probe was interrupted " + restart
+	case j.Kind == KindRollback && j.Step == "back":
+		return true, "production moved back to " + string(j.Colour) + "; its probe was interrupted " + restart
+	case j.Step == "back":
+		return false, "production moved back to " + string(j.Colour.Other()) + "; interrupted there " + restart
+	case j.Step == "stay":
+		return false, "neither release answered as it should; nothing was stopped"
+	case j.Kind == KindDeploy && j.Step == "route":
+		return true, j.Release + " was ready when the edge was restarted"
+	case j.Kind == KindDeploy && j.Step == "abandon":
+		return false, j.Release + " failed; interrupted while clearing up " + restart
+	case j.Kind == KindDeploy:
+		return false, "interrupted in step " + j.Step + " " + restart + "; what it had started of " + j.Release + " is removed"
+	case j.Step == "remove", j.Step == "prune", j.Step == "confirm":
+		return true, "finished after a restart of the edge"
+	}
+	return false, "interrupted in step " + j.Step + " " + restart
+}
+
+// reconcile compares what runs with what is recorded, the active slot first,
+// and repairs the difference. It returns how many instances it touched.
+func (a *App) reconcile(ctx context.Context, op *Operation) (repaired int, err error) {
+	told := op.enter("compare")
+	runtime := a.settings.Load().Runtime
+	instances, err := runtime.List(ctx)
+	if err != nil {
+		return 0, err
+	}
+	running := map[string]bool{}
+	owned := map[string]bool{}
+	for _, i := range instances {
+		running[i.ID] = i.Running
+	}
+	s := a.state.Load()
+	colours := Colours()
+	if s.Active == Green {
+		colours = [2]Colour{Green, Blue}
+	}
+	var problems []error
+	for _, c := range colours {
+		slot := s.Slots[c]
+		owned[slot.Instance] = slot.State != Empty && slot.State != Starting
+		done, err := a.repair(ctx, op, c, slot, running)
+		repaired += done
+		problems = append(problems, err)
+	}
+	for _, i := range instances {
+		if owned[i.ID] {
+			continue
+		}
+		op.say("removing %s, which no slot holds", i.ID)
+		if err := runtime.Remove(ctx, i.ID); err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		repaired++
+	}
+	if err := errors.Join(problems...); err != nil {
+		return repaired, err
+	}
+	told("%s compared with the recorded state", count(int64(len(instances)), "container"))
+	return repaired, nil
+}
+
+// repair brings one slot's instance to where its state says it should be.
+func (a *App) repair(ctx context.Context, op *Operation, c Colour, slot Slot, running map[string]bool) (int, error) {
+	runtime := a.settings.Load().Runtime
+	up := running[slot.Instance]
+	switch {
+	case slot.State == Starting:
+		return 0, a.step(op, "forget", func(s *State) { s.empty(c) })
+	case slot.State == Failed && up:
+		op.say("stopping %s, which had failed", slot.Instance)
+		if _, err := a.emptyOut(ctx, op, c); err != nil {
+			return 0, err
+		}
+		return 1, runtime.Stop(ctx, slot.Instance)
+	case !slot.warm() || up:
+		return 0, nil
+	}
+	told := op.enter("start")
+	spec := Spec{Instance: slot.Instance, Colour: c, Release: *slot.Release, Port: slot.Port}
+	if err := runtime.Start(ctx, spec); err != nil {
+		return 0, fmt.Errorf("starting %s on %s again: %w", describe(slot.Release), c, err)
+	}
+	if _, err := a.settle(ctx, op, spec); err != nil {
+		return 1, err
+	}
+	told("%s runs on %s again", describe(slot.Release), c)
+	return 1, runtime.Keep(ctx, slot.Instance)
+}

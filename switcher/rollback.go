@@ -1,0 +1,168 @@
+package switcher
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Rollback moves production back to the warm previous slot. It ends after the
+// probe; the failed slot is then drained and stopped in the background.
+func (a *App) Rollback(actor Actor, r RollbackRequest) (*Operation, error) {
+	allow := func(s *State) (Journal, error) {
+		if ready := a.rollbackStatus(s); !ready.Ready {
+			return Journal{}, refuse("an older release comes back by `bluegreen deploy COMMIT` and `bluegreen switch`",
+				"rollback is not possible: %s", ready.Reason)
+		}
+		to := s.Slots[s.Active.Other()].Release
+		return Journal{Reason: r.Reason, Colour: s.Active.Other(), Release: to.ID, Commit: to.Commit}, nil
+	}
+	return a.start(KindRollback, actor, allow, func(_ context.Context, op *Operation) (string, error) {
+		return a.moveBack(op, a.state.Load().Active, r.Reason)
+	})
+}
+
+// rollbackStatus says whether production could move back now. Called with or
+// without a.mu; it looks at health, which has a lock of its own.
+func (a *App) rollbackStatus(s *State) RollbackStatus {
+	if s.Active == "" {
+		return RollbackStatus{Reason: "nothing has been deployed yet"}
+	}
+	to := s.Active.Other()
+	slot := s.Slots[to]
+	if slot.State != Previous {
+		return RollbackStatus{Reason: "no previous release is warm"}
+	}
+	switch h := a.healthOf(to); {
+	case h.Status == Unhealthy:
+		return RollbackStatus{Reason: fmt.Sprintf("%s on %s is unhealthy: %s", describe(slot.Release), to, h.Error)}
+	case h.Status == Unknown && h.CheckedAt != nil:
+		return RollbackStatus{Reason: fmt.Sprintf("%s on %s does not answer yet: %s", describe(slot.Release), to, h.Error)}
+	case h.Status == Unknown:
+		return RollbackStatus{Reason: fmt.Sprintf("%s on %s has not been probed yet", describe(slot.Release), to)}
+	}
+	return RollbackStatus{Ready: true, Reason: "until the next deploy or cleanup"}
+}
+
+// moveBack takes production from the failed slot to the other one, in the
+// order save, swap, probe, internal, and leaves draining and stopping to the
+// background. When the previous release does not answer either, nothing is
+// stopped and the healthier slot keeps production.
+func (a *App) moveBack(op *Operation, failed Colour, why string) (string, error) {
+	to := failed.Other()
+	told := op.enter("swap")
+	err := a.step(op, "back", func(s *State) {
+		if s.Operation == nil {
+			s.Operation = op.journal()
+		}
+		s.Operation.Step = "back"
+		s.Bake = nil
+		s.Active, s.Internal = to, to
+		s.set(to, func(slot *Slot) { slot.State = Active })
+		s.set(failed, func(slot *Slot) { slot.State = Failed })
+	})
+	if err != nil {
+		return "", err
+	}
+	a.callOffDrain(to)
+	a.repoint(Production)
+	told("production leads to %s again", to)
+	return a.proveBack(op, to, why)
+}
+
+// proveBack is the second half of a rollback, and where one resumes after a
+// crash.
+func (a *App) proveBack(op *Operation, to Colour, why string) (string, error) {
+	failed := to.Other()
+	told := op.enter("probe")
+	ctx := context.WithoutCancel(op.ctx)
+	if err := a.provePublic(ctx, to); err != nil {
+		return "", a.neitherAnswers(ctx, op, to, err)
+	}
+	told("production answers on %s", to)
+	a.repoint(Internal)
+	if b := a.backend(failed); b != nil {
+		op.say("%s drains (%s) and is then stopped, its logs are kept", failed, inFlight(b))
+	}
+	a.retire(failed)
+	text := fmt.Sprintf("production is back on %s with %s", to, describe(a.state.Load().Slots[to].Release))
+	if why != "" {
+		text += ": " + why
+	}
+	return text, nil
+}
+
+// retire drains a failed slot in the background and then stops its instance.
+func (a *App) retire(failed Colour) {
+	instance := a.state.Load().Slots[failed].Instance
+	a.drainBehind(failed, a.limits(), func(ctx context.Context) {
+		if err := a.settings.Load().Runtime.Stop(ctx, instance); err != nil {
+			a.log.Warn("stopping the failed instance", "instance", instance, "error", err)
+			a.leaveUnswept()
+			a.wakeSweep()
+			return
+		}
+		a.log.Info("stopped the failed instance", "instance", instance)
+	})
+}
+
+// neitherAnswers ends a rollback whose target is dead too. Production goes to
+// whichever slot answers when asked directly; with none it stays where it is.
+// Nothing is stopped, so that whatever recovers first can serve.
+func (a *App) neitherAnswers(ctx context.Context, op *Operation, to Colour, cause error) error {
+	other := to.Other()
+	keep := to
+	if a.answers(ctx, other) && !a.answers(ctx, to) {
+		keep = other
+	}
+	err := a.step(op, "stay", func(s *State) {
+		s.Operation.Step = "stay"
+		s.Active, s.Internal = keep, keep
+		s.set(keep, func(slot *Slot) { slot.State = Active })
+		s.set(keep.Other(), func(slot *Slot) { slot.State = Previous })
+	})
+	if err != nil {
+		return err
+	}
+	a.repoint(Production, Internal)
+	a.setAlert("neither release answers as it should: production is on %s, nothing was stopped", keep)
+	return &Error{Code: CodeUnhealthy,
+		What: fmt.Sprintf("the previous release does not answer either; production is on %s, nothing was stopped", keep), Err: cause,
+		Hint: "look at what both depend on (database, network, disk); `bluegreen health` probes both slots"}
+}
+
+func (a *App) answers(ctx context.Context, c Colour) bool {
+	return a.probe(ctx, c, a.state.Load().Slots[c].Port) == nil
+}
+
+// guardBake is asked after every round of probes. While a bake runs, a new
+// release that has become unhealthy is rolled back; a bake that has run its
+// time is over.
+func (a *App) guardBake() {
+	s := a.state.Load()
+	active := s.Active
+	if active == "" {
+		return
+	}
+	h := a.healthOf(active)
+	if h.Status == Healthy {
+		a.setAlert("")
+	}
+	if s.Bake == nil || s.Operation != nil { // or something else is being done about it
+		return
+	}
+	switch {
+	case h.Status == Unhealthy && a.rollbackStatus(s).Ready:
+		why := fmt.Sprintf("%s became unhealthy in the bake: %s", describe(s.Slots[active].Release), h.Error)
+		a.log.Error("rolling back", "reason", why)
+		if _, err := a.Rollback(Self, RollbackRequest{Reason: why}); err != nil {
+			a.log.Warn("automatic rollback", "error", err) // asked again after the next probes
+		}
+	case h.Status == Unhealthy:
+		a.setAlert("%s is unhealthy on %s and cannot be rolled back: %s", describe(s.Slots[active].Release), active, a.rollbackStatus(s).Reason)
+	case time.Now().After(s.Bake.Until):
+		if _, err := a.Confirm(Self); err != nil {
+			a.log.Debug("the bake is over", "error", err) // asked again after the next probes
+		}
+	}
+}

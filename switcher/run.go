@@ -1,0 +1,179 @@
+package switcher
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+var (
+	errOvertaken = errors.New("an operator's request came first")
+	errDiscarded = errors.New("discarded while it was being deployed")
+)
+
+// job is what an operation does: it returns one sentence for the history.
+type job func(ctx context.Context, op *Operation) (string, error)
+
+// permit looks at the state that an operation would begin from. It refuses
+// the operation, or returns what the history will say it is about.
+type permit func(*State) (Journal, error)
+
+// start runs a job as the app's one operation.
+func (a *App) start(kind Kind, actor Actor, allow permit, do job) (*Operation, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.free(); err != nil {
+		return nil, err
+	}
+	about, err := allow(a.state.Load())
+	if err != nil {
+		return nil, err
+	}
+	op := newOperation(a.ctx, strings.ToLower(rand.Text()[:10]), a.name, kind, actor)
+	op.about = about
+	a.op = op
+	a.hurry()
+	a.background.Go(func() {
+		text, err := do(op.ctx, op)
+		a.conclude(op, text, err)
+	})
+	return op, nil
+}
+
+// free returns nil once no operation runs, or why one may not begin. A repair
+// that the edge does by itself gives way to every operator; it is done again
+// afterwards. Called with a.mu held, which it gives up while it waits.
+func (a *App) free() error {
+	for {
+		switch {
+		case a.broken != nil:
+			return a.broken
+		case a.ctx == nil || a.ctx.Err() != nil:
+			return &Error{Code: CodeUnreachable, What: "the edge is starting or stopping", Hint: "try again in a moment"}
+		case a.op == nil:
+			return nil
+		case !a.op.yields():
+			return busy(a.op)
+		}
+		op := a.op
+		op.cancel(errOvertaken)
+		a.mu.Unlock()
+		<-op.ended
+		a.mu.Lock()
+	}
+}
+
+// yields reports whether the operation gives way to any other.
+func (o *Operation) yields() bool { return o.Kind == KindRecover && o.Actor == Self }
+
+func busy(op *Operation) *Error {
+	return &Error{Code: CodeBusy,
+		What: fmt.Sprintf("%s by %s is running since %s, in step %q", op.Kind, op.Actor, op.Began.Format(time.TimeOnly), op.Step()),
+		Hint: "wait for it (`bluegreen status --watch` shows it); a running deploy ends with `bluegreen discard`"}
+}
+
+// conclude records how an operation ended and lets the next one begin. An
+// operation that the end of the edge has interrupted stays in the journal:
+// the next start resumes it.
+func (a *App) conclude(op *Operation, text string, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.op = nil
+	a.ended = append(a.ended, op)
+	if len(a.ended) > endedKept {
+		a.ended = a.ended[1:]
+	}
+	if a.ctx.Err() == nil {
+		a.close(op, text, err)
+	}
+	if err != nil {
+		a.log.Warn("operation failed", "operation", op.Kind, "id", op.ID, "by", op.Actor, "error", err)
+	} else if text != "" {
+		a.log.Info(text, "operation", op.Kind, "id", op.ID, "by", op.Actor, "took", time.Since(op.Began).Round(time.Millisecond))
+	}
+	op.finish(text, err)
+	close(op.ended)
+	a.hurry()
+	if !op.yields() {
+		a.wakeSweep()
+	}
+}
+
+// close writes the last step. It holds nothing that a restart could not do
+// without, so a disk that refuses it does not undo the operation: the state
+// in memory runs ahead until the next step is written.
+func (a *App) close(op *Operation, text string, err error) {
+	next := a.state.Load().clone()
+	j := next.Operation
+	if j == nil || j.ID != op.ID {
+		if text == "" && err == nil || op.silent {
+			return // nothing was done and nothing journaled
+		}
+		a.interrupted(next, op)
+		j = op.journal()
+	}
+	result := text
+	if err != nil {
+		result = err.Error()
+	}
+	next.record(j.record(err == nil, result))
+	if next.Operation != nil && next.Operation.ID == op.ID {
+		next.Operation = nil
+	}
+	next.Generation++
+	a.fail(string(op.Kind) + "/end/before")
+	if err := a.store.save(next); err != nil {
+		a.log.Error("recording the end of an operation", "operation", op.Kind, "id", op.ID, "error", err)
+		op.warn("the end of this operation could not be recorded: %v", err)
+	}
+	a.fail(string(op.Kind) + "/end/after")
+	a.state.Store(next)
+}
+
+// Operation returns an operation that runs, or one of the last that ended.
+func (a *App) Operation(id string) (*Operation, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.op != nil && a.op.ID == id {
+		return a.op, true
+	}
+	for _, op := range a.ended {
+		if op.ID == id {
+			return op, true
+		}
+	}
+	return nil, false
+}
+
+// journal is the operation as the state records it.
+func (o *Operation) journal() *Journal {
+	j := o.about
+	j.ID, j.Kind, j.Actor, j.Began, j.Step = o.ID, o.Kind, o.Actor, o.Began, o.Step()
+	return &j
+}
+
+// sleep waits for d or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// round makes a duration readable.
+func round(d time.Duration) time.Duration {
+	switch {
+	case d >= 10*time.Second:
+		return d.Round(time.Second)
+	case d >= time.Second:
+		return d.Round(100 * time.Millisecond)
+	}
+	return d.Round(time.Millisecond)
+}

@@ -1,0 +1,159 @@
+package switcher
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+const (
+	stateVersion = 1
+	historyKept  = 200
+	releasesKept = 5
+)
+
+// State is all that an app must not forget. What can be derived from it, such
+// as the phase, is not in it. A State that has been published is never changed.
+type State struct {
+	Version     int             `json:"version"`
+	App         string          `json:"app"`
+	Generation  uint64          `json:"generation"`
+	Active      Colour          `json:"active"`   // where production leads; empty before the first deploy
+	Internal    Colour          `json:"internal"` // where internal leads
+	Slots       map[Colour]Slot `json:"slots"`
+	Bake        *Bake           `json:"bake,omitempty"`
+	Operation   *Journal        `json:"operation,omitempty"`
+	LastRelease uint64          `json:"last_release"` // number in the newest release's id
+	Releases    []Release       `json:"releases"`     // deployed and not yet pruned, oldest first
+	History     []Record        `json:"history"`      // oldest first, bounded
+}
+
+// Slot is one slot's part of the State.
+type Slot struct {
+	State    SlotState `json:"state"`
+	Release  *Release  `json:"release,omitempty"`
+	Instance string    `json:"instance,omitempty"`
+	Port     int       `json:"port,omitempty"`
+}
+
+// warm reports whether the slot's instance is meant to be running.
+func (s Slot) warm() bool {
+	return s.State == Active || s.State == Previous || s.State == Testing
+}
+
+// Bake is the watch over a release after a switch.
+type Bake struct {
+	Began time.Time `json:"began"`
+	Until time.Time `json:"until"`
+}
+
+// Journal is the operation in progress, as far as a restart must know it.
+type Journal struct {
+	ID      string    `json:"id"`
+	Kind    Kind      `json:"kind"`
+	Actor   Actor     `json:"actor"`
+	Reason  string    `json:"reason,omitempty"`
+	Began   time.Time `json:"began"`
+	Step    string    `json:"step"`
+	Colour  Colour    `json:"colour,omitempty"`
+	Release string    `json:"release,omitempty"`
+	Commit  string    `json:"commit,omitempty"`
+}
+
+func newState(app string) *State {
+	return &State{
+		Version: stateVersion, App: app,
+		Slots: map[Colour]Slot{Blue: {State: Empty}, Green: {State: Empty}},
+	}
+}
+
+func (s *State) clone() *State {
+	c := *s
+	c.Slots = maps.Clone(s.Slots)
+	c.Releases = slices.Clone(s.Releases)
+	c.History = slices.Clone(s.History)
+	return &c
+}
+
+// inactive is the slot that the next deploy goes to.
+func (s *State) inactive(first Colour) Colour {
+	if s.Active == "" {
+		return first
+	}
+	return s.Active.Other()
+}
+
+// phase is the phase at rest.
+func (s *State) phase() Phase {
+	switch {
+	case s.Active == "":
+		return PhaseEmpty
+	case s.Bake != nil:
+		return PhaseBaking
+	case s.Slots[s.Active.Other()].State == Testing:
+		return PhaseTesting
+	}
+	return PhaseSteady
+}
+
+func (s *State) set(c Colour, change func(*Slot)) {
+	slot := s.Slots[c]
+	change(&slot)
+	s.Slots[c] = slot
+}
+
+// empty forgets what slot c holds. Its instance, if one is left, is nobody's
+// from here on, and every sweep removes it.
+func (s *State) empty(c Colour) {
+	s.Slots[c] = Slot{State: Empty}
+	if s.Internal == c {
+		s.Internal = s.Active
+	}
+}
+
+func (s *State) record(r Record) {
+	s.History = append(s.History, r)
+	if n := len(s.History) - historyKept; n > 0 {
+		s.History = slices.Delete(s.History, 0, n)
+	}
+}
+
+// check finds what no version of this program would have written.
+func (s *State) check(app string) error {
+	if s.Version > stateVersion {
+		return fmt.Errorf("it has format version %d and this bluegreen knows up to %d: a newer bluegreen wrote it", s.Version, stateVersion)
+	}
+	var problems []error
+	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if s.Version < 1 {
+		bad("no format version")
+	}
+	if s.App != app {
+		bad("it belongs to app %q", s.App)
+	}
+	for c, slot := range s.Slots {
+		if !c.Valid() {
+			bad("unknown slot %q", c)
+		}
+		switch slot.State {
+		case Empty:
+		case Starting, Testing, Active, Previous, Failed:
+			if slot.Release == nil || slot.Instance == "" || slot.Port < 1 || slot.Port > 65535 {
+				bad("slot %s is %s but has no release, instance or port", c, slot.State)
+			}
+		default:
+			bad("slot %s has unknown state %q", c, slot.State)
+		}
+	}
+	for route, c := range map[RouteName]Colour{Production: s.Active, Internal: s.Internal} {
+		if c != "" && !s.Slots[c].warm() {
+			bad("%s leads to %q, which holds no running release", route, c)
+		}
+	}
+	if s.Active != "" && s.Slots[s.Active].State != Active {
+		bad("production leads to %s, which is %s", s.Active, s.Slots[s.Active].State)
+	}
+	return errors.Join(problems...)
+}
