@@ -3,10 +3,10 @@ package config
 import (
 	"math"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 
-	"github.com/docker/go-units"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -120,18 +120,27 @@ func (s *Networks) decodeNode(d *decoder, n *yaml.Node, key string) {
 	}
 }
 
+// byteSize is a size in the units of the Compose specification, which are powers of 1024.
+var byteSize = regexp.MustCompile(`^([0-9]+)([bB]|[kKmMgG][bB]?)?$`)
+
 // decodeNode reads a number of bytes, or a string with a unit.
 func (b *Bytes) decodeNode(d *decoder, n *yaml.Node, key string) {
 	s, ok := d.scalar(n, key)
 	if !ok {
 		return
 	}
-	size, err := units.RAMInBytes(s.text)
-	if err != nil || size <= 0 || !s.is("!!str", "!!int") {
+	parts := byteSize.FindStringSubmatch(s.text)
+	if parts == nil || !s.is("!!str", "!!int") {
 		d.node(n, key, "must be a size such as 512m or 2g, is %s", quote(n.Value))
 		return
 	}
-	*b = Bytes(size)
+	shift := map[byte]uint{'k': 10, 'm': 20, 'g': 30}[strings.ToLower(parts[2] + "b")[0]]
+	number, err := strconv.ParseInt(parts[1], 10, 64)
+	if err != nil || number < 1 || number > math.MaxInt64>>shift {
+		d.node(n, key, "must be a size above zero that fits into 63 bits, is %s", quote(n.Value))
+		return
+	}
+	*b = Bytes(number << shift)
 }
 
 // decodeNode reads a number, in quotes or not.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -32,20 +33,32 @@ func readDocument(data []byte) (*yaml.Node, *Problem) {
 	return document.Content[0], nil
 }
 
-// syntaxProblem turns the parser's error into a problem. The parser names what it
-// expected and, of the text, at most an anchor.
+// syntaxProblem turns the parser's error into a problem.
 func syntaxProblem(err error, data []byte) *Problem {
 	var load *yaml.LoadError
 	if !errors.As(err, &load) {
 		return &Problem{Line: 1, Text: "is not YAML"}
 	}
-	p := &Problem{Line: load.Mark.Line, Column: load.Mark.Column, Text: "is not YAML: " + load.Message}
-	if load.ContextMsg != "" {
-		p.Text += " " + load.ContextMsg
-	}
+	p := &Problem{Line: load.Mark.Line, Column: load.Mark.Column, Text: "is not YAML: " + syntaxText(load)}
 	if p.Line == 0 { // the reader below the parser counts bytes only
 		read := data[:min(max(0, load.Mark.Index), len(data))]
 		p.Line = 1 + bytes.Count(read, []byte("\n"))
 	}
 	return p
+}
+
+// syntaxText is the parser's message, unless that cites the file: an unquoted password
+// may look like an alias or a tag.
+func syntaxText(e *yaml.LoadError) string {
+	switch {
+	case e.Stage == yaml.ComposerStage:
+		return "an alias names an anchor that is not there; put quotes around a value that begins with *"
+	case e.Stage == yaml.ResolverStage || e.Stage == yaml.ConstructorStage:
+		return "a value does not fit its tag; put quotes around a value that begins with !"
+	case strings.HasSuffix(e.Message, "in a YAML tag"):
+		return "a tag has a character that is not allowed; put quotes around a value that begins with !"
+	case e.ContextMsg != "":
+		return e.Message + " " + e.ContextMsg
+	}
+	return e.Message
 }

@@ -82,7 +82,7 @@ func (r *report) shown(key string, fallback any) string {
 }
 
 // number is shown, without the quotes where a plain number is written.
-func (r *report) number(key string, fallback int) string {
+func (r *report) number(key string, fallback any) string {
 	shown := r.shown(key, fallback)
 	if plain := strings.Trim(shown, `"`); bareNumber.MatchString(plain) {
 		return plain

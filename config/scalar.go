@@ -33,6 +33,10 @@ func (d *decoder) scalar(n *yaml.Node, key string) (scalar, bool) {
 		return scalar{}, false
 	}
 	text, expanded, ok := d.expand(n, key, n.Value)
+	if ok && text == "" && expanded {
+		d.node(n, key, "is empty, because what it is expanded from is: give %s a value or remove the key", quote(n.Value))
+		return scalar{}, false
+	}
 	if ok && text == "" {
 		d.node(n, key, "is empty: give it a value or remove the key")
 		return scalar{}, false
@@ -73,8 +77,11 @@ func (d *decoder) integer(n *yaml.Node, key string) int {
 		return 0
 	}
 	i, err := strconv.Atoi(s.text)
-	if err != nil || !s.is("!!int") {
+	switch {
+	case err != nil:
 		d.node(n, key, "must be a whole number, is %s", quote(n.Value))
+	case !s.is("!!int"):
+		d.node(n, key, "must be a number, not text: remove the quotes around %s", quote(n.Value))
 	}
 	return i
 }

@@ -179,7 +179,7 @@ func mapType(t reflect.Type) *invopop.Schema {
 		return anyOf(listOf(nonEmpty()), &invopop.Schema{Type: "object", AdditionalProperties: none})
 	case reflect.TypeFor[Bytes]():
 		return anyOf(&invopop.Schema{Type: "integer", Minimum: "1"},
-			&invopop.Schema{Type: "string", Pattern: `^[0-9]+(\.[0-9]+)? ?([kKmMgGtTpP]?[iI]?[bB]?)$`}, variable())
+			&invopop.Schema{Type: "string", Pattern: byteSize.String()}, variable())
 	case reflect.TypeFor[CPUs]():
 		return anyOf(&invopop.Schema{Type: "number", ExclusiveMinimum: "0"}, nonEmpty())
 	}

@@ -39,7 +39,7 @@ func newUnique(r *report) *unique {
 // claim reports a value that another key has taken already.
 func (u *unique) claim(taken map[string]string, value, key, what string) {
 	if first, ok := taken[value]; ok {
-		u.key(key, "%s %s is taken by %s (line %d): each can be used once", what, u.shown(key, value), first, u.at.nearest(first).line)
+		u.key(key, "%s %s is taken by %s (line %d): give each its own", what, u.number(key, value), first, u.at.nearest(first).line)
 		return
 	}
 	taken[value] = key
@@ -47,7 +47,8 @@ func (u *unique) claim(taken map[string]string, value, key, what string) {
 
 func oneOf(r *report, key, value string, allowed ...string) {
 	if !slices.Contains(allowed, value) {
-		r.key(key, "must be %s, is %s", strings.Join(allowed, " or "), r.shown(key, value))
+		last := len(allowed) - 1
+		r.key(key, "must be %s or %s, is %s", strings.Join(allowed[:last], ", "), allowed[last], r.shown(key, value))
 	}
 }
 

@@ -1,0 +1,275 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// load parses a file that must be accepted.
+func load(t *testing.T, path string, options Options) *Config {
+	t.Helper()
+	if options.Env == nil {
+		options.Env = testEnv
+	}
+	c, err := Load(path, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func parseOne(t *testing.T, source string, options Options) *Config {
+	t.Helper()
+	options.Env = testEnv
+	c, err := Parse("/etc/bluegreen/bluegreen.yaml", []byte(source), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestExamplesAreAccepted(t *testing.T) {
+	for _, name := range []string{"sofia-chat", "minimal"} {
+		load(t, "../examples/"+name+".yaml", Options{})
+	}
+	chat := load(t, "../examples/sofia-chat.yaml", Options{}).Apps["sofia-chat"]
+	if chat.Container.Name != "backend_{colour}" || chat.Image != "ghcr.io/sofiacall/sofia-chat-backend" {
+		t.Errorf("container %q, image %q", chat.Container.Name, chat.Image)
+	}
+}
+
+func TestWhatIsNotGivenGetsItsDefault(t *testing.T) {
+	c := parseOne(t, oneApp, Options{})
+	c.name, c.lines = "", nil
+	want := &Config{
+		Edge:     Edge{HTTP: ":80", HTTPS: ":443"},
+		TLS:      TLS{Issuer: "acme", Directory: "https://acme-v02.api.letsencrypt.org/directory"},
+		Admin:    Admin{Socket: "/run/bluegreen/admin.sock"},
+		State:    State{Dir: "/var/lib/bluegreen"},
+		Logs:     Logs{Dir: "/var/log"},
+		Language: "en",
+		Apps: map[string]*App{"a": {
+			Name:       "a",
+			Production: []string{"a.example.com"},
+			Internal:   []string{"b.example.com"},
+			Access:     Access{Allow: prefixes("127.0.0.0/8", "::1/128")},
+			Runtime:    "docker",
+			Image:      "example/a",
+			Pull:       "always",
+			Slots:      Slots{Slot{3001}, Slot{3002}},
+			Container:  Container{Name: "a-{colour}", Port: 3000, StopGracePeriod: 10 * time.Second, Restart: "unless-stopped"},
+			Health:     Health{"/health", 30 * time.Second, 5 * time.Second, 2, 3, 2 * time.Minute},
+			Drain:      Drain{30 * time.Second, 5 * time.Minute},
+			Switch:     Switch{10 * time.Minute},
+			Upstream:   Upstream{4 * time.Second, time.Minute},
+		}},
+	}
+	equal(t, c, want)
+}
+
+func TestProcessDefaults(t *testing.T) {
+	c := parseOne(t, strings.Replace(oneApp, "image: example/a", "runtime: process\n    process: { command: run }", 1), Options{})
+	equal(t, c.Apps["a"].Process, Process{Command: Command{"run"}, Directory: "/etc/bluegreen", StopGracePeriod: 10 * time.Second, StopSignal: "SIGTERM"})
+	equal(t, c.Apps["a"].Container, Container{})
+}
+
+func TestEveryKeyIsRead(t *testing.T) {
+	c := load(t, "testdata/valid/every-key.yaml", Options{})
+	dir, err := filepath.Abs("testdata/valid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, c.Edge, Edge{"127.0.0.1:8080", "[::1]:8443", prefixes("10.1.0.0/16", "192.0.2.7/32", "2001:db8::/32")})
+	equal(t, c.TLS, TLS{Issuer: "acme", Email: "ops@example.com", Directory: "https://ca.example.com/directory", Root: dir + "/ca.pem"})
+	equal(t, []string{c.Admin.Socket, c.State.Dir, c.Logs.Dir, c.Language}, []string{"/tmp/admin.sock", dir + "/state", filepath.Dir(dir) + "/logs", "es"})
+	equal(t, c.Apps["chat"], &App{
+		Name:       "chat",
+		Production: []string{"chat.example.com", "xn--bcher-kva.example.com", "dot.example.com"},
+		Internal:   []string{"next.example.com"},
+		Access:     Access{Allow: prefixes("127.0.0.0/8", "::1/128", "10.0.0.9/32")},
+		Runtime:    "docker",
+		Image:      "registry.example.com:5000/team/chat",
+		Pull:       "missing",
+		Slots:      Slots{Slot{4001}, Slot{4002}},
+		Container: Container{
+			Name:        "chat_{colour}_1",
+			Port:        8080,
+			Command:     Command{"node", "server.js", "--title", "a b", "$x", "two words: [x, y]"},
+			Environment: Environment{"PLAIN": "text", "NUMBER": "0x10", "EMPTY": "", "EXPANDED": "atwo words: [x, y]b", "INHERITED": "from outside"},
+			EnvFile:     EnvFiles{"/etc/chat.env", dir + "/chat.env"},
+			Volumes: []Volume{
+				{"volume", "data", "/data", false}, {"bind", dir + "/conf", "/conf", true}, {"bind", "/srv/x", "/x", false},
+				{"bind", "/srv/y", "/y", true}, {"tmpfs", "", "/tmp", false},
+			},
+			Networks: Networks{"front", "back"}, MemLimit: 512 << 20, CPUs: 1.5, User: "1000:1000",
+			StopGracePeriod: 90 * time.Second, StopSignal: "SIGINT", Restart: "on-failure:5",
+		},
+		Health:   Health{"/health?deep=1", 10 * time.Second, 2 * time.Second, 1, 4, 90 * time.Second},
+		Drain:    Drain{20 * time.Second, 3 * time.Minute},
+		Switch:   Switch{time.Hour},
+		Upstream: Upstream{3 * time.Second, 45 * time.Second},
+	})
+	local := c.Apps["local"]
+	equal(t, local.Access, Access{Public: true})
+	equal(t, local.Process, Process{
+		Command: Command{"./server", "-v"}, Directory: dir + "/run", EnvFile: EnvFiles{dir + "/local.env"},
+		Environment:     Environment{"A": "1", "B": "x=two words: [x, y]", "INHERITED": "from outside"},
+		StopGracePeriod: 5 * time.Second, StopSignal: "SIGQUIT",
+	})
+}
+
+// A key that is added to the types must be added to the example of every key.
+func TestTheExampleOfEveryKeyHasEveryKey(t *testing.T) {
+	c := load(t, "testdata/valid/every-key.yaml", Options{})
+	var walk func(typ reflect.Type, keys []string)
+	walk = func(typ reflect.Type, keys []string) {
+		for i := range typ.NumField() {
+			field := typ.Field(i)
+			name := field.Tag.Get("yaml")
+			if name == "" || name == "-" || name == "certificates" {
+				continue // certificates exclude what acme needs: see files.yaml
+			}
+			var at []string
+			for _, key := range keys {
+				at = append(at, join(key, name))
+			}
+			if name == "apps" {
+				walk(reflect.TypeFor[App](), []string{"apps.chat", "apps.local"})
+			} else if !anyGiven(c.lines, at) {
+				t.Errorf("%v is not in every-key.yaml", at)
+			} else if field.Type.Kind() == reflect.Struct && field.Type.PkgPath() == typ.PkgPath() {
+				walk(field.Type, at)
+			}
+		}
+	}
+	walk(reflect.TypeFor[Config](), []string{""})
+}
+
+func anyGiven(p positions, keys []string) bool {
+	for _, key := range keys {
+		if p.given(key) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestAnchorsAndMergeKeys(t *testing.T) {
+	c := load(t, "testdata/valid/anchors.yaml", Options{})
+	one, two := c.Apps["one"], c.Apps["two"]
+	if one.Health.Rise != 5 || two.Health.Rise != 7 || two.Health.Interval != 10*time.Second {
+		t.Errorf("health: %+v and %+v", one.Health, two.Health)
+	}
+	if two.Container.MemLimit != 1<<20 || two.Container.Name != "two-{colour}" || one.Container.Name != "one-{colour}" {
+		t.Errorf("containers: %+v and %+v", one.Container, two.Container)
+	}
+}
+
+func TestMergeCyclesEnd(t *testing.T) {
+	_, err := Parse("x.yaml", []byte("apps: &a\n  <<: [*a, *a]\n  b: { <<: *a, image: x }\n"), Options{Env: testEnv})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+}
+
+func TestAVariableCannotChangeTheStructure(t *testing.T) {
+	env := func(string) (string, bool) { return "a: [b]\n'\" /x:/y # c", true }
+	c, err := Parse("/x.yaml", []byte(oneApp+"    container:\n      command: run \"${V}\" ${V}\n      user: ${V}\n      environment: { A: '${V}' }\n"), Options{Env: env})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, _ := env("")
+	equal(t, c.Apps["a"].Container.Command, Command{"run", value, value})
+	equal(t, c.Apps["a"].Container.User, value)
+	equal(t, c.Apps["a"].Container.Environment, Environment{"A": value})
+}
+
+func TestInternalDomainReplacesTheInternalHostsOfTheOnlyApp(t *testing.T) {
+	c := parseOne(t, oneApp, Options{InternalDomain: "Other.example.com"})
+	equal(t, c.Apps["a"].Internal, []string{"other.example.com"})
+	without := strings.Replace(oneApp, "    internal: [b.example.com]\n", "", 1)
+	equal(t, parseOne(t, without, Options{InternalDomain: "c.example.com"}).Apps["a"].Internal, []string{"c.example.com"})
+}
+
+func TestAFileThatCannotBeReadIsNotAProblemList(t *testing.T) {
+	_, err := Load(filepath.Join(t.TempDir(), "none.yaml"), Options{})
+	var list *Error
+	if !errors.Is(err, fs.ErrNotExist) || errors.As(err, &list) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheProcessEnvironmentIsTheDefault(t *testing.T) {
+	t.Setenv("BLUEGREEN_TEST_IMAGE", "example/from-env")
+	c, err := Parse("/x.yaml", []byte(strings.Replace(oneApp, "example/a", "${BLUEGREEN_TEST_IMAGE}", 1)), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, c.Apps["a"].Image, "example/from-env")
+}
+
+func TestAllProblemsAreListedByLineAndCounted(t *testing.T) {
+	source := "language: fr\n" + strings.Replace(oneApp, "image: example/a", "health: { rise: 0 }\n    colour: blue", 1)
+	_, err := Parse("bluegreen.yaml", []byte(source), Options{Env: testEnv})
+	want := `bluegreen.yaml:1: language: must be en or es, is "fr"
+bluegreen.yaml:3: apps.a.image: is missing: name the repository, such as ghcr.io/example/app
+bluegreen.yaml:6: apps.a.health.rise: must be at least 1, is 0
+bluegreen.yaml:7: apps.a.colour: unknown key; known here: access, container, drain, health, image, internal, process, production, pull, runtime, slots, switch, upstream
+4 problems in bluegreen.yaml`
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+	var list *Error
+	if !errors.As(err, &list) || list.Problems[2].Key != "apps.a.health.rise" || list.Problems[2].Line != 6 || list.Problems[2].Column != 15 {
+		t.Errorf("got %+v", list)
+	}
+	if _, err := Parse("x", []byte("apps: {}"), Options{}); !strings.HasSuffix(fmt.Sprint(err), "\n1 problem in x") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestProblemsAreTheSameEveryTime(t *testing.T) {
+	source := "apps:\n"
+	for i := range 8 {
+		source += fmt.Sprintf("  app-%d: { production: [same.example.com], internal: [same.example.com] }\n", i)
+	}
+	_, first := Parse("x", []byte(source), Options{})
+	for range 20 {
+		if _, err := Parse("x", []byte(source), Options{}); err == nil || err.Error() != first.Error() {
+			t.Fatalf("got\n%v\nand\n%v", first, err)
+		}
+	}
+}
+
+func prefixes(texts ...string) []netip.Prefix {
+	var list []netip.Prefix
+	for _, text := range texts {
+		list = append(list, netip.MustParsePrefix(text))
+	}
+	return list
+}
+
+func equal(t *testing.T, got, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	}
+}
+
+// write puts a file into a directory and returns its path.
+func write(t *testing.T, dir, name, content string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
