@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"sofiacall.com/bluegreen/admin"
+	"sofiacall.com/bluegreen/switcher"
+)
+
+func newHealthCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use:   "health [COLOUR]",
+		Short: "Probe the slots now",
+		Long: `Health asks the backend of a slot right now, or of every slot in which something
+runs. Exit code 5 means that one of them is not healthy.`,
+		Example: `  bluegreen health
+  bluegreen health green && bluegreen switch`,
+		Args:              oneColour,
+		ValidArgsFunction: completeColours,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withApp(cmd.Context(), func(client *admin.Client, app string) error {
+				report, err := client.Health(cmd.Context(), app, colourOf(args))
+				if err != nil {
+					return err
+				}
+				if p.json {
+					err = p.printJSON(report)
+				} else {
+					showHealth(p.stdout, report)
+				}
+				if err != nil {
+					return err
+				}
+				return unhealthy(report)
+			})
+		},
+	}
+}
+
+func showHealth(t *terminal, report admin.HealthReport) {
+	for _, c := range switcher.Colours() {
+		h, probed := report.Health[c]
+		if !probed {
+			continue
+		}
+		said := fmt.Sprintf("%.1f ms", h.LatencyMS)
+		if h.Error != "" {
+			said = printable(h.Error)
+		}
+		t.printf("%s %s %s %s\n", pad(t.mark(h.Status == switcher.Healthy), 2), pad(t.name(c), 6), pad(string(h.Status), 10), said)
+	}
+}
+
+func unhealthy(report admin.HealthReport) error {
+	var sick []string
+	for _, c := range switcher.Colours() {
+		if h, probed := report.Health[c]; probed && h.Status != switcher.Healthy {
+			sick = append(sick, string(c))
+		}
+	}
+	switch len(sick) {
+	case 0:
+		return nil
+	case 1:
+		return &switcher.Error{Code: switcher.CodeUnhealthy, What: sick[0] + " is not healthy"}
+	}
+	return &switcher.Error{Code: switcher.CodeUnhealthy, What: and(sick) + " are not healthy"}
+}

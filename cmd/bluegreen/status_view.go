@@ -1,0 +1,264 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sofiacall.com/bluegreen/admin"
+	"sofiacall.com/bluegreen/switcher"
+)
+
+// wideColumns is the width from which both slots stand side by side.
+const wideColumns = 100
+
+// drawStatus writes a status for a person: what needs attention, the slots,
+// then where the routes lead and what is going on.
+func drawStatus(t *terminal, st admin.Status, now time.Time) {
+	v := &statusView{terminal: t, st: st, now: now, width: t.size()}
+	v.heading()
+	v.slots()
+	t.printf("\n")
+	v.routes()
+	v.rollback()
+	v.bake()
+	v.drain()
+	v.operation()
+	v.certificates()
+}
+
+type statusView struct {
+	*terminal
+	st    admin.Status
+	now   time.Time
+	width int
+}
+
+func (v *statusView) heading() {
+	phase := strings.ReplaceAll(string(v.st.Phase), "_", " ")
+	v.printf("%s  %s\n", v.bold(v.st.App), phase)
+	for _, problem := range []string{v.st.Error, v.st.Alert} {
+		if problem != "" {
+			v.printf("%s\n", v.red("! "+printable(problem)))
+		}
+	}
+	v.printf("\n")
+}
+
+// slots draws blue and green, side by side where there is room.
+func (v *statusView) slots() {
+	blue, green := v.slot(switcher.Blue), v.slot(switcher.Green)
+	if v.width < wideColumns {
+		v.column(blue)
+		v.printf("\n")
+		v.column(green)
+		return
+	}
+	half := v.width / 2
+	for i := range max(len(blue), len(green)) {
+		left, right := "", ""
+		if i < len(blue) {
+			left = clip(blue[i], half-2)
+		}
+		if i < len(green) {
+			right = clip(green[i], v.width-half)
+		}
+		v.printf("%s\n", strings.TrimRight(pad(left, half)+right, " "))
+	}
+}
+
+func (v *statusView) column(lines []string) {
+	for _, line := range lines {
+		v.printf("%s\n", strings.TrimRight(clip(line, v.width), " "))
+	}
+}
+
+// slot describes one slot, a line for each thing to know.
+func (v *statusView) slot(c switcher.Colour) []string {
+	s := v.st.Slots[c]
+	lines := []string{v.slotTitle(c, s)}
+	add := func(label, value string) {
+		if value != "" {
+			lines = append(lines, "  "+v.dim(pad(label, 11))+value)
+		}
+	}
+	if s.Release != nil {
+		add("release", v.release(s.Release))
+		add("image", s.Release.Image)
+		add("deployed", ago(v.now, s.Release.DeployedAt)+" by "+cmp.Or(s.Release.DeployedBy, "somebody"))
+	}
+	if s.State != switcher.Empty && s.State != switcher.Failed {
+		add("health", v.health(s.Health))
+		add("in flight", flying(s.InFlight, s.Upgraded))
+	}
+	add("address", s.Address)
+	return lines
+}
+
+// slotTitle says what the slot is, and which routes lead to it.
+func (v *statusView) slotTitle(c switcher.Colour, s switcher.SlotStatus) string {
+	var leading []string
+	for _, name := range routeNames() {
+		if v.st.Routes[name].Slot == c {
+			leading = append(leading, string(name))
+		}
+	}
+	sign := "○"
+	if v.st.Routes[switcher.Production].Slot == c {
+		sign = "●"
+	}
+	if !v.live {
+		sign = "-"
+	}
+	title := fmt.Sprintf("%s %s %s", v.in(c, sign), pad(v.bold(v.name(c)), 6), pad(string(s.State), 9))
+	if len(leading) > 0 {
+		title += "  " + v.bold(v.arrow()+" "+and(leading))
+	}
+	return title
+}
+
+func (v *statusView) arrow() string {
+	if v.live {
+		return "←"
+	}
+	return "<-"
+}
+
+func (v *statusView) release(r *switcher.Release) string {
+	if r.Commit == "" {
+		return v.bold(r.ID)
+	}
+	return v.bold(r.Commit) + "  " + v.dim(r.ID)
+}
+
+func (v *statusView) health(h switcher.Health) string {
+	checked := "not checked yet"
+	if h.CheckedAt != nil {
+		checked = ago(v.now, *h.CheckedAt)
+	}
+	switch h.Status {
+	case switcher.Healthy:
+		said := fmt.Sprintf("%s %s, %.1f ms, %s", v.mark(true), v.green("healthy"), h.LatencyMS, checked)
+		if h.Failures > 0 {
+			said += v.yellow(fmt.Sprintf(", %d failed since: %s", h.Failures, printable(h.Error)))
+		}
+		return said
+	case switcher.Unhealthy:
+		return fmt.Sprintf("%s %s, %s: %s", v.mark(false), v.red("unhealthy"), checked,
+			cmp.Or(printable(h.Error), "no reason given"))
+	}
+	return "unknown, " + checked
+}
+
+func routeNames() []switcher.RouteName {
+	return []switcher.RouteName{switcher.Production, switcher.Internal}
+}
+
+// row writes a line of the lower half. It is not clipped: a reason that cannot
+// be read is worth nothing.
+func (v *statusView) row(label, value string) {
+	v.printf("%s%s\n", v.dim(pad(label, 13)), value)
+}
+
+func (v *statusView) routes() {
+	for _, name := range routeNames() {
+		r := v.st.Routes[name]
+		v.row(string(name), pad(v.name(r.Slot), 7)+"  "+strings.Join(r.Hosts, ", "))
+	}
+}
+
+func (v *statusView) rollback() {
+	r := v.st.Rollback
+	switch {
+	case !r.Ready:
+		v.row("rollback", "not possible: "+cmp.Or(r.Reason, "no reason given"))
+	case r.Until != nil:
+		v.row("rollback", v.green("ready")+", for "+span(r.Until.Sub(v.now))+parenthesis(r.Reason))
+	default:
+		v.row("rollback", v.green("ready")+parenthesis(cmp.Or(r.Reason, "until the next deploy or cleanup")))
+	}
+}
+
+func parenthesis(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
+}
+
+func (v *statusView) bake() {
+	if b := v.st.Bake; b != nil {
+		v.row("bake", fmt.Sprintf("%s left of %s for %s", span(b.Until.Sub(v.now)), span(b.Until.Sub(b.Began)), b.Release))
+	}
+}
+
+func (v *statusView) drain() {
+	if d := v.st.Drain; d != nil {
+		v.row("drain", drainText(*d, v.now))
+	}
+}
+
+// drainText says what a drain still waits for, and how long at most.
+func drainText(d switcher.DrainStatus, now time.Time) string {
+	requests, upgraded := count(d.InFlight, "request"), count(d.Upgraded, "WebSocket")
+	text := fmt.Sprintf("%s has %s%s and %s%s", d.Slot, requests, patience(d.RequestsUntil, now), upgraded, patience(d.UpgradedUntil, now))
+	if d.Cut > 0 {
+		text += fmt.Sprintf("; %d cut so far", d.Cut)
+	}
+	return text
+}
+
+func patience(until *time.Time, now time.Time) string {
+	if until == nil || !until.After(now) {
+		return ""
+	}
+	return " (" + span(until.Sub(now)) + " at most)"
+}
+
+func drainEnd(d switcher.DrainStatus) string {
+	if d.Cut > 0 {
+		return fmt.Sprintf("%s is drained, %d cut at the deadline", d.Slot, d.Cut)
+	}
+	return fmt.Sprintf("%s is drained", d.Slot)
+}
+
+func (v *statusView) operation() {
+	o := v.st.Operation
+	if o == nil {
+		return
+	}
+	text := fmt.Sprintf("%s by %s for %s", v.bold(string(o.Kind)), o.Actor, span(v.now.Sub(o.Since)))
+	if o.Step != "" {
+		text += ", now " + o.Step
+	}
+	v.row("running", text+"  "+v.dim(o.ID))
+}
+
+func (v *statusView) certificates() {
+	label := "certificates"
+	widest := 0
+	for _, c := range v.st.Certificates {
+		widest = max(widest, visible(c.Host))
+	}
+	byHost := slices.SortedFunc(slices.Values(v.st.Certificates), func(a, b admin.Certificate) int { return cmp.Compare(a.Host, b.Host) })
+	for _, c := range byHost {
+		v.row(label, fmt.Sprintf("%s %s  %s", pad(v.mark(c.OK && !c.Expiring), 2), pad(c.Host, widest), v.validity(c)))
+		label = ""
+	}
+}
+
+func (v *statusView) validity(c admin.Certificate) string {
+	text := "none yet"
+	if !c.NotAfter.IsZero() {
+		text = span(c.NotAfter.Sub(v.now)) + " left"
+	}
+	if c.NotAfter.Before(v.now) && !c.NotAfter.IsZero() {
+		text = "expired " + ago(v.now, c.NotAfter)
+	}
+	if c.Error != "" {
+		text += ": " + v.red(printable(c.Error))
+	}
+	return text + parenthesis(c.Issuer)
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"sofiacall.com/bluegreen/switcher"
+)
+
+// steps shows an operation as it happens: a line for each finished step, and
+// below it one line of progress that is redrawn on a terminal and told
+// sparsely elsewhere.
+type steps struct {
+	out    *terminal
+	drawn  bool      // a line of progress is on the terminal
+	told   time.Time // when progress was last told in plain lines
+	within string    // the step that it was about
+}
+
+// plainEvery keeps the log of a CI job readable during long work.
+const plainEvery = 10 * time.Second
+
+func (s *steps) show(e switcher.Event) {
+	switch {
+	case e.Progress != nil:
+		s.progress(e)
+	case e.Result != nil:
+		s.clear()
+		s.result(e)
+	default:
+		s.clear()
+		s.finished(e)
+	}
+}
+
+func (s *steps) finished(e switcher.Event) {
+	text := printable(e.Text)
+	switch {
+	case e.Warning && s.out.live:
+		s.line(s.out.yellow("!"), e.Step, e.Took, s.out.yellow(text))
+	case e.Warning:
+		s.line("", e.Step, e.Took, "warning: "+text)
+	default:
+		s.line(s.out.green("✓"), e.Step, e.Took, text)
+	}
+}
+
+// result ends the list. Why something failed is told on standard error.
+func (s *steps) result(e switcher.Event) {
+	if e.Result.OK {
+		s.line(s.out.green("✓"), "done", e.Took, s.out.bold(printable(e.Result.Text)))
+		return
+	}
+	s.line(s.out.red("✗"), "failed", e.Took, "")
+}
+
+func (s *steps) progress(e switcher.Event) {
+	if s.out.live {
+		row := s.row(s.out.dim("·"), e.Step, 0, s.bar(*e.Progress)+printable(e.Progress.Text))
+		s.out.printf("\r\x1b[2K%s", clip(row, s.out.size()-1))
+		s.drawn = true
+		return
+	}
+	if s.within == e.Step && e.Time.Sub(s.told) < plainEvery {
+		return
+	}
+	s.within, s.told = e.Step, e.Time
+	s.line("", e.Step, 0, s.bar(*e.Progress)+printable(e.Progress.Text))
+}
+
+// bar draws how far work has come, if that is known.
+func (s *steps) bar(p switcher.Progress) string {
+	if p.Total <= 0 {
+		return ""
+	}
+	const cells = 20
+	share := min(1, float64(p.Done)/float64(p.Total))
+	percent := fmt.Sprintf("%3.0f %%  ", 100*share)
+	if !s.out.live {
+		return percent
+	}
+	full := int(share * cells)
+	return strings.Repeat("━", full) + s.out.dim(strings.Repeat("─", cells-full)) + " " + percent
+}
+
+// clear takes the line of progress off the terminal.
+func (s *steps) clear() {
+	if s.drawn {
+		s.out.printf("\r\x1b[2K")
+		s.drawn = false
+	}
+}
+
+func (s *steps) line(mark, step string, d time.Duration, text string) {
+	s.out.printf("%s\n", strings.TrimRight(s.row(mark, step, d, text), " "))
+}
+
+// row aligns a line: sign (on a terminal), step, duration, text.
+func (s *steps) row(mark, step string, d time.Duration, text string) string {
+	figure := ""
+	if d > 0 {
+		figure = took(d)
+	}
+	row := fmt.Sprintf("%s %s  %s", pad(step, 12), s.out.dim(fmt.Sprintf("%9s", figure)), text)
+	if s.out.live {
+		return mark + " " + row
+	}
+	return row
+}
