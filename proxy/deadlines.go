@@ -1,0 +1,127 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+// Bodies have no limit in time, but neither side of a client may stand still
+// for longer than the idle time. A deadline is moved only when a quarter of it
+// has passed: on HTTP/2 each move is a message to the connection's loop.
+
+// armWrite sets the write deadline before a write.
+//
+// On HTTP/1 the deadline stays when the handler returns, since the server
+// writes the rest of its buffer after that; connState clears it.
+func (f *flight) armWrite() {
+	idle := f.server.bodyIdle
+	now := time.Now()
+	if now.Sub(f.writeArmed) < idle/4 {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.severed || f.over {
+		return
+	}
+	deadline := now.Add(idle)
+	if f.streaming {
+		deadline = time.Time{}
+	}
+	f.writeArmed = now
+	_ = http.NewResponseController(f.ResponseWriter).SetWriteDeadline(deadline)
+}
+
+// armRead sets the read deadline before a read of the body. Without a body, or
+// after its end, the server itself reads the connection to notice that the
+// client leaves; a deadline would then cancel the request.
+func (f *flight) armRead() error {
+	idle := f.server.bodyIdle
+	now := time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.over {
+		return http.ErrBodyReadAfterClose
+	}
+	if f.severed || now.Sub(f.readArmed) < idle/4 {
+		return nil
+	}
+	f.readArmed = now
+	_ = http.NewResponseController(f.ResponseWriter).SetReadDeadline(now.Add(idle))
+	return nil
+}
+
+// endRead notes how the body ended and, at its end, clears the deadline.
+func (f *flight) endRead(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != io.EOF {
+		f.bodyErr = err
+		return
+	}
+	if !f.over && !f.severed && !f.h2 {
+		_ = http.NewResponseController(f.ResponseWriter).SetReadDeadline(time.Time{})
+	}
+}
+
+// clientBody is the body of a client's request under the idle deadline.
+type clientBody struct {
+	io.ReadCloser
+	flight *flight
+	ended  bool
+}
+
+func (b *clientBody) Read(p []byte) (int, error) {
+	if !b.ended {
+		if err := b.flight.armRead(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.flight.received.Add(int64(n))
+	if err != nil && !b.ended {
+		b.ended = true
+		b.flight.endRead(err)
+	}
+	return n, err
+}
+
+// connState clears the write deadline of an HTTP/1 connection once a response
+// is written out, so that the next request on it starts without one.
+func connState(c net.Conn, s http.ConnState) {
+	if s == http.StateIdle {
+		_ = c.SetWriteDeadline(time.Time{})
+	}
+}
+
+// guard puts the idle deadlines on a request that is answered by the edge
+// itself: its body, which the server may want to skip, and the answer.
+func (s *Server) guard(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	deadline := time.Now().Add(s.bodyIdle)
+	_ = control.SetWriteDeadline(deadline)
+	if r.Body != nil && r.Body != http.NoBody {
+		_ = control.SetReadDeadline(deadline)
+	}
+}
+
+// isTimeout reports whether err is a deadline that passed.
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// isEventStream reports whether a content type is that of server-sent events.
+func isEventStream(contentType string) bool {
+	const events = "text/event-stream"
+	if len(contentType) < len(events) || !strings.EqualFold(contentType[:len(events)], events) {
+		return false
+	}
+	rest := strings.TrimLeft(contentType[len(events):], " \t")
+	return rest == "" || rest[0] == ';'
+}

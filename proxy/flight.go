@@ -1,0 +1,202 @@
+package proxy
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// cutGrace is how long a request that was cut has to write its error page.
+const cutGrace = time.Second
+
+// flight is one request on a backend, from acquire to release. It is the
+// http.ResponseWriter of the request and the value its context carries.
+type flight struct {
+	http.ResponseWriter
+
+	server   *Server
+	language string // of the error pages
+	route    *Route
+	client   netip.Addr
+	trusted  bool // the peer is a trusted proxy
+	probe    bool // the request knows the probe secret
+	h2       bool
+	hasBody  bool
+	start    time.Time
+	id       string
+	method   string
+
+	ctx    flightContext
+	cancel context.CancelCauseFunc
+	slot   *slot
+
+	status    int
+	firstByte time.Duration
+	received  atomic.Int64 // the transport may still read when the handler returns
+	bytesOut  int64
+	failure   Failure
+	writeErr  error
+	streaming bool // server-sent events: no idle deadline
+
+	// mu guards what a drain, which comes from another goroutine, may
+	// touch: once over is set the connection belongs to someone else.
+	mu         sync.Mutex
+	over       bool
+	severed    bool
+	bodyErr    error
+	relay      *relay
+	writeArmed time.Time
+	readArmed  time.Time
+}
+
+// flightContext is the context of the request to the backend. It carries the
+// flight through httputil.ReverseProxy to the hooks and the transport.
+type flightContext struct {
+	context.Context
+	flight *flight
+}
+
+type flightKey struct{}
+
+func (c *flightContext) Value(key any) any {
+	if key == (flightKey{}) {
+		return c.flight
+	}
+	return c.Context.Value(key)
+}
+
+func flightOf(ctx context.Context) *flight {
+	return ctx.Value(flightKey{}).(*flight)
+}
+
+// Unwrap serves http.ResponseController.
+func (f *flight) Unwrap() http.ResponseWriter { return f.ResponseWriter }
+
+// WriteHeader adds what the edge says about the response. It comes after the
+// backend's header fields were copied, so that they cannot replace ours.
+func (f *flight) WriteHeader(status int) {
+	h := f.Header()
+	h.Del(LabelHeader)
+	if status < 200 {
+		f.armWrite()
+		f.ResponseWriter.WriteHeader(status)
+		return
+	}
+	f.status = status
+	f.firstByte = time.Since(f.start)
+	h.Set(requestIDHeader, f.id)
+	if f.probe {
+		h.Set(LabelHeader, f.route.Label)
+	}
+	if f.route.Policy.NoIndex {
+		h.Set("X-Robots-Tag", "noindex")
+	}
+	if f.server.stopping.Load() {
+		h.Set("Connection", "close")
+	}
+	f.streaming = isEventStream(h.Get("Content-Type"))
+	f.armWrite()
+	f.ResponseWriter.WriteHeader(status)
+}
+
+// Write counts, and keeps the client from reading nothing for ever.
+func (f *flight) Write(p []byte) (int, error) {
+	if f.status == 0 {
+		f.WriteHeader(http.StatusOK)
+	}
+	f.armWrite()
+	n, err := f.ResponseWriter.Write(p)
+	f.bytesOut += int64(n)
+	if err != nil {
+		f.writeErr = err
+	}
+	return n, err
+}
+
+// finish ends the flight unless a relay has taken it over: from here on no
+// drain touches the connection. It must run in a defer, since a response that
+// breaks off ends in a panic.
+func (f *flight) finish() {
+	f.mu.Lock()
+	f.over = true
+	taken := f.relay != nil
+	f.mu.Unlock()
+	if taken {
+		return
+	}
+	f.cancel(nil)
+	if r := f.route.Recorder; r != nil {
+		r.Request(Observation{
+			Method:    f.method,
+			Status:    f.status,
+			Duration:  time.Since(f.start),
+			FirstByte: f.firstByte,
+			BytesIn:   f.received.Load(),
+			BytesOut:  f.bytesOut,
+			Failure:   f.failure,
+		})
+	}
+	if f.slot != nil {
+		f.slot.Store(nil)
+		f.route.Backend.release()
+	}
+}
+
+type cutKind int
+
+const (
+	cutNothing cutKind = iota
+	cutRequest
+	cutUpgrade
+)
+
+// cut ends the flight if it is of a kind that is to end, and says which kind
+// was ended; only the first cut counts.
+//
+// Cancelling ends the exchange with the backend, so that a request without an
+// answer gets its error page. A client that is in the way is overcome by
+// deadlines: one that does not send its body at once, one that does not read
+// after a grace.
+func (f *flight) cut(requests, upgraded bool, cause error) cutKind {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.severed {
+		return cutNothing
+	}
+	if f.relay != nil {
+		if !upgraded {
+			return cutNothing
+		}
+		f.severed = true
+		f.relay.end(closeServiceRestart)
+		return cutUpgrade
+	}
+	if !requests || f.over {
+		return cutNothing
+	}
+	f.severed = true
+	f.cancel(cause)
+	control := http.NewResponseController(f.ResponseWriter)
+	if f.hasBody {
+		_ = control.SetReadDeadline(time.Unix(1, 0))
+	}
+	_ = control.SetWriteDeadline(time.Now().Add(cutGrace))
+	return cutRequest
+}
+
+// wasCut reports whether a drain ended the flight.
+func (f *flight) wasCut() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.severed
+}
+
+// failedBody returns the error with which reading the client's body ended.
+func (f *flight) failedBody() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.bodyErr
+}

@@ -1,0 +1,199 @@
+package proxy
+
+import (
+	"encoding/hex"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httputil"
+	"net/textproto"
+	"strings"
+	"sync"
+)
+
+const (
+	// ProbeHeader carries the probe secret. It is never forwarded.
+	ProbeHeader = "X-Bluegreen-Probe"
+	// LabelHeader tells an authenticated probe the label of the route that
+	// served it. A backend's own is removed.
+	LabelHeader = "X-Bluegreen-Route"
+
+	requestIDHeader = "X-Request-Id"
+	maxRequestID    = 128
+)
+
+// rewrite turns the client's request into the backend's. ReverseProxy has
+// removed the hop-by-hop fields (RFC 9110 §7.6.1) by now.
+func rewrite(pr *httputil.ProxyRequest) {
+	f := flightOf(pr.In.Context())
+	f.address(pr.Out, pr.In)
+	// An upgrade that is not ours to relay is ignored (RFC 9110 §7.8).
+	pr.Out.Header.Del("Connection")
+	pr.Out.Header.Del("Upgrade")
+	if pr.Out.Body != nil {
+		pr.Out.Body = &clientBody{ReadCloser: pr.Out.Body, flight: f}
+	}
+}
+
+// address points out at the backend, with the client's Host and raw query
+// unchanged, and sets the fields that say where the request comes from.
+func (f *flight) address(out, in *http.Request) {
+	out.URL.Scheme = "http"
+	out.URL.Host = f.route.Backend.address
+	out.URL.RawQuery = in.URL.RawQuery
+	out.Host = in.Host
+
+	dropForwarded(out.Header)
+	h, peer := out.Header, f.client.String()
+	forwardedFor, proto, host := peer, "https", in.Host
+	if in.TLS == nil {
+		proto = "http"
+	}
+	if f.trusted {
+		forwardedFor = f.appendPeer(in)
+		proto = oneOf(in.Header.Get("X-Forwarded-Proto"), proto, "http", "https")
+		if told := in.Header.Get("X-Forwarded-Host"); told != "" {
+			host = told
+		}
+	}
+	h["X-Forwarded-For"] = []string{forwardedFor}
+	h["X-Forwarded-Host"] = []string{host}
+	h["X-Forwarded-Proto"] = []string{proto}
+	h["X-Real-Ip"] = []string{peer}
+	h[requestIDHeader] = []string{f.id}
+}
+
+// appendPeer returns the X-Forwarded-For of a trusted proxy with the proxy
+// itself at the end.
+func (f *flight) appendPeer(in *http.Request) string {
+	peer, _ := (&Table{}).client(in.RemoteAddr, nil)
+	prior := strings.Join(in.Header["X-Forwarded-For"], ", ")
+	if prior == "" {
+		return peer.String()
+	}
+	return prior + ", " + peer.String()
+}
+
+func oneOf(value, otherwise string, accepted ...string) string {
+	for _, a := range accepted {
+		if strings.EqualFold(value, a) {
+			return a
+		}
+	}
+	return otherwise
+}
+
+// dropForwarded removes every field with which a client could claim to be
+// someone else (CWE-348). Underscores count as hyphens, for many application
+// servers cannot tell them apart.
+func dropForwarded(h http.Header) {
+	for name := range h {
+		switch name[0] {
+		case 'F', 'X':
+			if claimsOrigin(name) {
+				delete(h, name)
+			}
+		}
+	}
+}
+
+func claimsOrigin(name string) bool {
+	return equalName(name, "Forwarded") ||
+		len(name) >= len("X-Forwarded-") && equalName(name[:len("X-Forwarded-")], "X-Forwarded-") ||
+		equalName(name, "X-Real-Ip") || equalName(name, requestIDHeader) ||
+		equalName(name, ProbeHeader) || equalName(name, LabelHeader)
+}
+
+// equalName compares field names without case, an underscore in name being as
+// good as the hyphen in want.
+func equalName(name, want string) bool {
+	if len(name) != len(want) {
+		return false
+	}
+	for i := range len(name) {
+		a, b := name[i], want[i]
+		if a == '_' {
+			a = '-'
+		}
+		if a|0x20 != b|0x20 {
+			return false
+		}
+	}
+	return true
+}
+
+// requestID returns the id of a trusted proxy, or a new one of 128 bits.
+func requestID(r *http.Request, trusted bool) string {
+	if trusted {
+		if id := r.Header.Get(requestIDHeader); validID(id) {
+			return id
+		}
+	}
+	var random [16]byte
+	var text [32]byte
+	for i := 0; i < len(random); i += 8 {
+		v := rand.Uint64()
+		for j := range 8 {
+			random[i+j] = byte(v >> (8 * j))
+		}
+	}
+	hex.Encode(text[:], random[:])
+	return string(text[:])
+}
+
+// validID accepts printable ASCII without spaces, quotes and backslashes, so
+// that an id can stand in any log.
+func validID(id string) bool {
+	if id == "" || len(id) > maxRequestID {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '\'' {
+			return false
+		}
+	}
+	return true
+}
+
+// removeHopByHop removes the fields that belong to one connection, and those
+// that Connection names (RFC 9110 §7.6.1).
+func removeHopByHop(h http.Header) {
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = textproto.TrimString(name); name != "" {
+				h.Del(name)
+			}
+		}
+	}
+	for _, name := range [...]string{
+		"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate",
+		"Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+	} {
+		h.Del(name)
+	}
+}
+
+// dispatch sends each request through the transport of its own backend.
+type dispatch struct{}
+
+func (dispatch) RoundTrip(r *http.Request) (*http.Response, error) {
+	return flightOf(r.Context()).route.Backend.transport.RoundTrip(r)
+}
+
+const copyBuffer = 32 << 10
+
+// buffers lends ReverseProxy its copy buffers. The pool holds pointers to
+// arrays, which cost no allocation to put back.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) Get() []byte {
+	if p, ok := b.pool.Get().(*[copyBuffer]byte); ok {
+		return p[:]
+	}
+	return make([]byte, copyBuffer)
+}
+
+func (b *buffers) Put(p []byte) {
+	if cap(p) >= copyBuffer {
+		b.pool.Put((*[copyBuffer]byte)(p[:copyBuffer]))
+	}
+}

@@ -1,0 +1,165 @@
+package proxy
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// ServeHTTP handles a request of the HTTPS listener.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	table := s.table.Load()
+	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
+		s.refuse(w, r, table.language, http.StatusMethodNotAllowed)
+		return
+	}
+	service, ok := table.lookup(r.Host)
+	if !ok || r.TLS != nil && normalHost(r.TLS.ServerName) != normalHost(r.Host) {
+		s.refuse(w, r, table.language, http.StatusMisdirectedRequest)
+		return
+	}
+	f := &flight{
+		ResponseWriter: w,
+		server:         s,
+		method:         r.Method,
+		start:          start,
+		h2:             r.ProtoMajor == 2,
+		hasBody:        r.Body != nil && r.Body != http.NoBody,
+		probe:          s.isProbe(r),
+	}
+	f.client, f.trusted = table.client(r.RemoteAddr, r.Header["X-Forwarded-For"])
+	f.id = requestID(r, f.trusted)
+	s.serve(f, service, table, r)
+}
+
+// serve takes the request to the backend of the service's route. The flight
+// begins before the route is loaded, so that its start tells a drain whether
+// it belongs to the time before the route was moved.
+func (s *Server) serve(f *flight, service *Service, table *Table, r *http.Request) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	f.ctx, f.cancel = flightContext{ctx, f}, cancel
+	f.route = service.acquire()
+	if f.route.Backend != nil {
+		f.slot = f.route.Backend.flights.add(f)
+	}
+	defer f.finish()
+
+	f.language = f.route.Policy.Language
+	if f.language == "" {
+		f.language = table.language
+	}
+	switch {
+	case !f.probe && !f.route.Policy.allows(f.client):
+		s.fail(f, r, FailureDenied, http.StatusForbidden)
+	case f.route.Backend == nil:
+		s.fail(f, r, FailureNoBackend, http.StatusServiceUnavailable)
+	case isWebSocket(r):
+		s.upgrade(f, r.WithContext(&f.ctx))
+	default:
+		s.forward(f, r.WithContext(&f.ctx))
+	}
+}
+
+// forward relays an ordinary request. ReverseProxy panics when a response
+// breaks off half-way; why is noted on the way out.
+func (s *Server) forward(f *flight, r *http.Request) {
+	whole := false
+	defer func() {
+		if !whole {
+			f.failure = f.brokenOff(r)
+		}
+	}()
+	s.reverse.ServeHTTP(f, r)
+	whole = true
+}
+
+// brokenOff says why a response ended before its end.
+func (f *flight) brokenOff(r *http.Request) Failure {
+	switch {
+	case f.wasCut():
+		return FailureDrained
+	case isTimeout(f.writeErr):
+		return FailureClientSlow
+	case f.writeErr != nil || r.Context().Err() != nil:
+		return FailureClientGone
+	default:
+		return FailureBody
+	}
+}
+
+// unanswered handles a request that got no response from its backend.
+func (s *Server) unanswered(w http.ResponseWriter, r *http.Request, err error) {
+	f := w.(*flight)
+	failure, status := f.classify(r.Context(), err)
+	s.log.Log(context.Background(), failure.level(), "request not served",
+		"host", r.Host, "route", f.route.Label, "backend", f.route.Backend.address,
+		"failure", failure.String(), "error", err, "request", f.id)
+	if status == 0 {
+		f.failure = failure
+		return
+	}
+	s.fail(f, r, failure, status)
+}
+
+// classify says what an error of the exchange with the backend means and which
+// status it gives; 0 means that nobody is there to be answered.
+func (f *flight) classify(ctx context.Context, err error) (Failure, int) {
+	bodyErr := f.failedBody()
+	var op *net.OpError
+	switch {
+	case f.wasCut():
+		return FailureDrained, http.StatusServiceUnavailable
+	case isTimeout(bodyErr):
+		return FailureClientSlow, http.StatusRequestTimeout
+	case bodyErr != nil || ctx.Err() != nil:
+		return FailureClientGone, 0
+	case errors.As(err, &op) && op.Op == "dial":
+		if op.Timeout() {
+			return FailureDial, http.StatusGatewayTimeout
+		}
+		return FailureDial, http.StatusBadGateway
+	case isTimeout(err):
+		return FailureTimeout, http.StatusGatewayTimeout
+	default:
+		return FailureReset, http.StatusBadGateway
+	}
+}
+
+func (f Failure) level() slog.Level {
+	if f.Upstream() {
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
+}
+
+// fail answers a counted request with an error page.
+func (s *Server) fail(f *flight, r *http.Request, failure Failure, status int) {
+	f.failure = failure
+	if !f.h2 && (f.hasBody || f.wasCut()) {
+		// What is left of the body is not worth waiting for. On HTTP/2
+		// this would end the whole connection.
+		f.Header().Set("Connection", "close")
+	}
+	writePage(f, r, status, f.language)
+}
+
+// refuse answers a request that belongs to no service.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, language string, status int) {
+	s.guard(w, r)
+	if s.stopping.Load() || r.ProtoMajor == 1 && r.Body != http.NoBody {
+		w.Header().Set("Connection", "close")
+	}
+	writePage(w, r, status, language)
+}
+
+// isProbe reports whether the request knows the probe secret.
+func (s *Server) isProbe(r *http.Request) bool {
+	given := r.Header.Get(ProbeHeader)
+	return given != "" && s.probeSecret != "" &&
+		subtle.ConstantTimeCompare([]byte(given), []byte(s.probeSecret)) == 1
+}

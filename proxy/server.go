@@ -1,0 +1,235 @@
+package proxy
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	defaultHeader         = 10 * time.Second
+	defaultIdle           = 180 * time.Second
+	defaultBodyIdle       = 60 * time.Second
+	defaultMaxHeaderBytes = 64 << 10
+	defaultLinger         = time.Second
+	defaultShutdownGrace  = 30 * time.Second
+
+	h2Streams      = 100
+	h2FrameSize    = 16 << 10
+	h2PingAfter    = 30 * time.Second
+	h2PingTimeout  = 15 * time.Second
+	redirectAnswer = 10 * time.Second
+)
+
+// Options describes a Server. The zero value of every duration and size
+// selects its default.
+type Options struct {
+	// Logger gets what an operator should know; nil discards it.
+	Logger *slog.Logger
+	// HTTP serves ACME challenges and redirects to HTTPS; nil serves none.
+	HTTP net.Listener
+	// HTTPS serves the hosts of the table; nil serves none.
+	HTTPS net.Listener
+	// TLS is the configuration of HTTPS: certificates, versions, suites.
+	// Required with HTTPS.
+	TLS *tls.Config
+	// Challenge wraps the redirect of the HTTP listener so that HTTP-01
+	// challenges (RFC 8555 §8.3) are answered first; nil wraps nothing.
+	Challenge func(http.Handler) http.Handler
+	// Table is the first host table; nil knows no host.
+	Table *Table
+	// ProbeSecret authenticates probes; empty accepts none.
+	ProbeSecret string
+	// HTTPSPort is the port that redirects name; 0 and 443 name none.
+	HTTPSPort int
+
+	// Header limits the TLS handshake and the request header. Default 10 s.
+	Header time.Duration
+	// Idle limits how long a keep-alive connection waits for its next
+	// request. Default 180 s.
+	Idle time.Duration
+	// BodyIdle limits how long a client may send nothing of a body it owes,
+	// or read nothing of a response. Default 60 s. Server-sent events and
+	// WebSockets are exempt.
+	BodyIdle time.Duration
+	// MaxHeaderBytes limits the request header. Default 64 KiB.
+	MaxHeaderBytes int
+
+	// Linger is how long, at the end, every response still asks its client
+	// to connect anew (Connection: close, GOAWAY) before connections are
+	// closed. Default 1 s.
+	Linger time.Duration
+	// ShutdownGrace limits the wait for requests and WebSockets after that.
+	// Default 30 s.
+	ShutdownGrace time.Duration
+}
+
+// Server accepts connections and serves the hosts of its table.
+type Server struct {
+	log         *slog.Logger
+	http, https net.Listener
+	tls         *tls.Config
+	challenge   func(http.Handler) http.Handler
+	probeSecret string
+	httpsPort   int
+
+	header, idle, bodyIdle time.Duration
+	maxHeaderBytes         int
+	linger, shutdownGrace  time.Duration
+
+	table    atomic.Pointer[Table]
+	stopping atomic.Bool
+	reverse  *httputil.ReverseProxy
+	relays   relays
+}
+
+// New returns a server that begins to accept with Run.
+func New(o Options) *Server {
+	s := &Server{
+		log:            o.Logger,
+		http:           o.HTTP,
+		https:          o.HTTPS,
+		tls:            o.TLS,
+		challenge:      o.Challenge,
+		probeSecret:    o.ProbeSecret,
+		httpsPort:      o.HTTPSPort,
+		header:         cmp.Or(o.Header, defaultHeader),
+		idle:           cmp.Or(o.Idle, defaultIdle),
+		bodyIdle:       cmp.Or(o.BodyIdle, defaultBodyIdle),
+		maxHeaderBytes: cmp.Or(o.MaxHeaderBytes, defaultMaxHeaderBytes),
+		linger:         cmp.Or(o.Linger, defaultLinger),
+		shutdownGrace:  cmp.Or(o.ShutdownGrace, defaultShutdownGrace),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.SetTable(o.Table)
+	s.reverse = &httputil.ReverseProxy{
+		Rewrite:      rewrite,
+		Transport:    dispatch{},
+		BufferPool:   new(buffers),
+		ErrorHandler: s.unanswered,
+		ErrorLog:     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	return s
+}
+
+// SetTable replaces the host table whole; requests that have found their
+// service already are not affected. A nil table knows no host.
+func (s *Server) SetTable(t *Table) {
+	if t == nil {
+		t = new(Table)
+	}
+	s.table.Store(t)
+}
+
+// Run serves until ctx ends, then stops in order: for a moment every response
+// asks its client to connect anew, so that no client meets a closed connection
+// with its next request; then nothing is accepted any more, what is in flight
+// gets the grace to end, and what is left is closed. The requests do not derive
+// from ctx.
+//
+// Run returns nil after an ordered stop, and an error when a listener failed or
+// the grace was not enough. It may be called once.
+func (s *Server) Run(ctx context.Context) error {
+	if s.https != nil && s.tls == nil {
+		return errors.New("serving https: no TLS configuration given")
+	}
+	servers := s.servers()
+	group, failed := errgroup.WithContext(ctx)
+	for _, srv := range servers {
+		group.Go(func() error {
+			if err := srv.serve(); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serving %s on %s: %w", srv.name, srv.listener.Addr(), err)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		<-failed.Done()
+		return s.stop(servers, ctx.Err() != nil)
+	})
+	return group.Wait()
+}
+
+// stop ends the servers in order. Without a graceful beginning (a listener
+// failed) nobody is asked to connect anew.
+func (s *Server) stop(servers []*listening, graceful bool) error {
+	s.stopping.Store(true)
+	if graceful {
+		time.Sleep(s.linger)
+	}
+	grace, cancel := context.WithTimeout(context.Background(), s.shutdownGrace)
+	defer cancel()
+	var group errgroup.Group
+	group.Go(func() error {
+		s.relays.stop(grace)
+		return nil
+	})
+	for _, srv := range servers {
+		group.Go(func() error {
+			if err := srv.Shutdown(grace); err != nil {
+				_ = srv.Close()
+				return fmt.Errorf("stopping %s: requests still in flight after %s were closed: %w", srv.name, s.shutdownGrace, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// listening is one http.Server with its listener.
+type listening struct {
+	*http.Server
+	name     string
+	listener net.Listener
+	serve    func() error
+}
+
+func (s *Server) servers() []*listening {
+	var all []*listening
+	if s.http != nil {
+		handler := http.Handler(http.HandlerFunc(s.redirect))
+		if s.challenge != nil {
+			handler = s.challenge(handler)
+		}
+		srv := s.server(handler)
+		srv.WriteTimeout = redirectAnswer
+		srv.ReadTimeout = redirectAnswer
+		all = append(all, &listening{srv, "http", s.http, func() error { return srv.Serve(s.http) }})
+	}
+	if s.https != nil {
+		srv := s.server(s)
+		srv.TLSConfig = s.tls
+		srv.ConnState = connState
+		all = append(all, &listening{srv, "https", s.https, func() error { return srv.ServeTLS(s.https, "", "") }})
+	}
+	return all
+}
+
+func (s *Server) server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: s.header,
+		IdleTimeout:       s.idle,
+		MaxHeaderBytes:    s.maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: h2Streams,
+			MaxReadFrameSize:     h2FrameSize,
+			SendPingTimeout:      h2PingAfter,
+			PingTimeout:          h2PingTimeout,
+			WriteByteTimeout:     s.bodyIdle,
+		},
+	}
+}

@@ -1,0 +1,97 @@
+package proxy
+
+import (
+	"net/netip"
+	"sync/atomic"
+)
+
+// Route says where the requests of a service go and under which rules. It is
+// immutable once it has been given to a Service.
+type Route struct {
+	// Label is opaque; it is told to an authenticated probe in LabelHeader.
+	Label string
+	// Backend gets the requests; nil answers with a 503 page.
+	Backend *Backend
+	// Recorder observes the requests; nil observes nothing.
+	Recorder Recorder
+	// Policy says who may use the route.
+	Policy Policy
+}
+
+// Policy is the set of rules of a route.
+type Policy struct {
+	// Access lists the client addresses that may use the route. The zero
+	// Policy lets nobody in.
+	Access []netip.Prefix
+	// Public lets everyone in.
+	Public bool
+	// NoIndex adds X-Robots-Tag: noindex to every response.
+	NoIndex bool
+	// Language of the error pages when the client prefers none of theirs:
+	// "en" or "es". Empty selects the table's.
+	Language string
+}
+
+// allows reports whether a client may use the route.
+func (p *Policy) allows(client netip.Addr) bool {
+	return p.Public || contains(p.Access, client)
+}
+
+// contains reports whether one of the ranges holds a.
+func contains(ranges []netip.Prefix, a netip.Addr) bool {
+	for _, r := range ranges {
+		if r.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// Service is what one or more hosts lead to. It outlives reloads of the host
+// table; only its route changes.
+type Service struct {
+	live atomic.Pointer[Route]
+	// loaded, set only by tests, runs between loading the route and
+	// counting on its backend.
+	loaded func()
+}
+
+// NewService returns a service that is routed to r; nil answers 503.
+func NewService(r *Route) *Service {
+	s := new(Service)
+	s.Set(r)
+	return s
+}
+
+// Route returns the current route.
+func (s *Service) Route() *Route { return s.live.Load() }
+
+// Set moves the service to r: every request that begins after Set has returned
+// is served by r. It is one pointer store.
+func (s *Service) Set(r *Route) {
+	if r == nil {
+		r = new(Route)
+	}
+	s.live.Store(r)
+}
+
+// acquire returns the current route with the request counted on its backend,
+// if it has one. Loading and counting are two steps, and a drain that ends
+// between them would miss the request; so the route is loaded again after the
+// count, and when it has moved, the count is taken back and the new one tried.
+func (s *Service) acquire() *Route {
+	for {
+		r := s.live.Load()
+		if r.Backend == nil {
+			return r
+		}
+		if s.loaded != nil {
+			s.loaded()
+		}
+		r.Backend.acquire()
+		if s.live.Load() == r {
+			return r
+		}
+		r.Backend.release()
+	}
+}

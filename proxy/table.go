@@ -1,0 +1,156 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// TableOptions describes a host table.
+type TableOptions struct {
+	// TrustedProxies are the peers whose forwarded headers are believed.
+	TrustedProxies []netip.Prefix
+	// Services maps each host to its service.
+	Services map[string]*Service
+	// Language of error pages that belong to no route: "en" (default) or
+	// "es".
+	Language string
+}
+
+// Table maps hosts to services. It is immutable and replaced whole; the
+// services in it live on in the next one.
+type Table struct {
+	trusted  []netip.Prefix
+	services map[string]*Service
+	language string
+}
+
+// NewTable checks o and returns its table; the error joins every problem.
+func NewTable(o TableOptions) (*Table, error) {
+	t := &Table{
+		trusted:  slices.Clone(o.TrustedProxies),
+		services: make(map[string]*Service, len(o.Services)),
+		language: o.Language,
+	}
+	var problems []error
+	for name, service := range o.Services {
+		host := normalHost(name)
+		if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
+			host = "[" + host + "]" // as in a Host field
+		}
+		switch {
+		case !validHost(host):
+			problems = append(problems, fmt.Errorf("host %q: not a host name; give a name or address without scheme, port or path", name))
+		case service == nil:
+			problems = append(problems, fmt.Errorf("host %q: no service", name))
+		case t.services[host] != nil:
+			problems = append(problems, fmt.Errorf("host %q: listed twice; hosts differ in more than case and a trailing dot", name))
+		default:
+			t.services[host] = service
+		}
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return t, nil
+}
+
+// lookup finds the service of a Host header or :authority.
+func (t *Table) lookup(host string) (*Service, bool) {
+	s, ok := t.services[host]
+	if ok {
+		return s, true
+	}
+	s, ok = t.services[normalHost(host)]
+	return s, ok
+}
+
+// normalHost returns host in the form in which hosts are compared: lower case,
+// without port and without the dot of a fully qualified name (RFC 9110 §7.2,
+// RFC 3986 §6.2.2.1). It allocates only when case has to change.
+func normalHost(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && isPort(host[i+1:]) && !strings.HasSuffix(host[:i], ":") &&
+		(strings.IndexByte(host, ':') == i || strings.HasSuffix(host[:i], "]")) {
+		host = host[:i]
+	}
+	host = strings.TrimSuffix(host, ".")
+	return strings.ToLower(host)
+}
+
+func isPort(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return len(s) <= 5
+}
+
+// validHost accepts names and addresses; an IPv6 address may be bracketed.
+func validHost(h string) bool {
+	if _, err := netip.ParseAddr(strings.Trim(h, "[]")); err == nil {
+		return true
+	}
+	if h == "" || len(h) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(h, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// client returns the address of the client: the peer's, or, when the peer is a
+// trusted proxy, the right-most address of X-Forwarded-For that is not one.
+// The second result says whether the peer is trusted.
+func (t *Table) client(remoteAddr string, forwardedFor []string) (netip.Addr, bool) {
+	peer, err := netip.ParseAddrPort(remoteAddr)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	addr := peer.Addr().Unmap().WithZone("")
+	if len(t.trusted) == 0 || !contains(t.trusted, addr) {
+		return addr, false
+	}
+	for _, line := range slices.Backward(forwardedFor) {
+		for {
+			rest, last, more := cutLast(line)
+			hop, err := parseHop(last)
+			if err != nil {
+				// What is left of a broken entry cannot be believed.
+				return addr, true
+			}
+			addr = hop
+			if !contains(t.trusted, hop) {
+				return addr, true
+			}
+			if !more {
+				break
+			}
+			line = rest
+		}
+	}
+	return addr, true
+}
+
+func cutLast(line string) (rest, last string, more bool) {
+	i := strings.LastIndexByte(line, ',')
+	if i < 0 {
+		return "", strings.TrimSpace(line), false
+	}
+	return line[:i], strings.TrimSpace(line[i+1:]), true
+}
+
+// parseHop reads an entry of X-Forwarded-For: an address, some proxies add the
+// port.
+func parseHop(s string) (netip.Addr, error) {
+	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return a.Unmap().WithZone(""), nil
+	}
+	ap, err := netip.ParseAddrPort(s)
+	return ap.Addr().Unmap().WithZone(""), err
+}
