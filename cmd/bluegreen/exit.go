@@ -74,8 +74,8 @@ func configError(err error) error {
 	return told
 }
 
-// report tells an error on standard error: what failed and why, the output
-// that explains it, and the next step.
+// report tells an error on standard error: what failed and why, the next
+// step, and the output that explains it.
 func (p *program) report(err error) {
 	if p.json {
 		_ = json.NewEncoder(p.stderr).Encode(admin.ProblemOf(err))
@@ -87,11 +87,11 @@ func (p *program) report(err error) {
 	if !errors.As(err, &told) {
 		return
 	}
-	for _, line := range told.Output {
-		t.printf("  %s %s\n", t.dim("|"), printable(line))
-	}
 	if told.Hint != "" {
 		t.printf("  %s\n", told.Hint)
+	}
+	for _, line := range told.Output {
+		t.printf("  %s %s\n", t.dim("|"), printable(line))
 	}
 }
 

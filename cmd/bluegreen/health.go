@@ -49,22 +49,23 @@ func showHealth(t *terminal, report admin.HealthReport) {
 		if h.Error != "" {
 			said = printable(h.Error)
 		}
-		t.printf("%s %s %s %s\n", pad(t.mark(h.Status == switcher.Healthy), 2), pad(t.name(c), 6), pad(string(h.Status), 10), said)
+		t.printf("%s %s %s %s\n", pad(t.mark(answers(h)), 2), pad(t.name(c), 6), pad(string(h.Status), 10), said)
 	}
 }
+
+// answers is stricter than the verdict, which forgives single failures: the
+// probe that was just made must have gone well too.
+func answers(h switcher.Health) bool { return h.Status == switcher.Healthy && h.Error == "" }
 
 func unhealthy(report admin.HealthReport) error {
 	var sick []string
 	for _, c := range switcher.Colours() {
-		if h, probed := report.Health[c]; probed && h.Status != switcher.Healthy {
+		if h, probed := report.Health[c]; probed && !answers(h) {
 			sick = append(sick, string(c))
 		}
 	}
-	switch len(sick) {
-	case 0:
+	if len(sick) == 0 {
 		return nil
-	case 1:
-		return &switcher.Error{Code: switcher.CodeUnhealthy, What: sick[0] + " is not healthy"}
 	}
-	return &switcher.Error{Code: switcher.CodeUnhealthy, What: and(sick) + " are not healthy"}
+	return &switcher.Error{Code: switcher.CodeUnhealthy, What: "not healthy: " + and(sick)}
 }

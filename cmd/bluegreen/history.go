@@ -51,7 +51,7 @@ func showHistory(t *terminal, records []switcher.Record) {
 	table := [][]string{{"WHEN", "WHAT", "WHO", "RELEASE", "TOOK", "RESULT"}}
 	for _, r := range records {
 		result := printable(r.Result)
-		if r.Reason != "" {
+		if r.Reason != "" && !strings.Contains(r.Result, r.Reason) {
 			result += " (" + printable(r.Reason) + ")"
 		}
 		if !r.OK {

@@ -203,11 +203,7 @@ func (v *statusView) drain() {
 // drainText says what a drain still waits for, and how long at most.
 func drainText(d switcher.DrainStatus, now time.Time) string {
 	requests, upgraded := count(d.InFlight, "request"), count(d.Upgraded, "WebSocket")
-	text := fmt.Sprintf("%s has %s%s and %s%s", d.Slot, requests, patience(d.RequestsUntil, now), upgraded, patience(d.UpgradedUntil, now))
-	if d.Cut > 0 {
-		text += fmt.Sprintf("; %d cut so far", d.Cut)
-	}
-	return text
+	return fmt.Sprintf("%s has %s%s and %s%s", d.Slot, requests, patience(d.RequestsUntil, now), upgraded, patience(d.UpgradedUntil, now))
 }
 
 func patience(until *time.Time, now time.Time) string {
@@ -215,13 +211,6 @@ func patience(until *time.Time, now time.Time) string {
 		return ""
 	}
 	return " (" + span(until.Sub(now)) + " at most)"
-}
-
-func drainEnd(d switcher.DrainStatus) string {
-	if d.Cut > 0 {
-		return fmt.Sprintf("%s is drained, %d cut at the deadline", d.Slot, d.Cut)
-	}
-	return fmt.Sprintf("%s is drained", d.Slot)
 }
 
 func (v *statusView) operation() {

@@ -74,7 +74,7 @@ func (w *waiting) run(ctx context.Context, timeout time.Duration) error {
 
 // look tells what has changed and reports whether the waiting is over.
 func (w *waiting) look(ctx context.Context, now admin.Status) (over bool, err error) {
-	w.compare(now)
+	w.compare(ctx, now)
 	w.last = now
 	switch {
 	case now.Active != w.moved && now.Operation == nil:
@@ -87,12 +87,13 @@ func (w *waiting) look(ctx context.Context, now admin.Status) (over bool, err er
 	return false, nil
 }
 
-func (w *waiting) compare(now admin.Status) {
+// compare tells what has ended since the last look, and what goes on.
+func (w *waiting) compare(ctx context.Context, now admin.Status) {
 	if d := w.last.Drain; d != nil && now.Drain == nil {
-		w.say(switcher.Event{Step: "drain", Took: time.Since(d.Began), Text: drainEnd(*d)})
+		w.say(switcher.Event{Step: "drain", Took: time.Since(d.Began), Text: w.drainEnd(ctx, *d)})
 	}
 	if b := w.last.Bake; b != nil && now.Bake == nil && now.Active == w.moved {
-		w.say(switcher.Event{Step: "bake", Took: time.Since(b.Began), Text: b.Release + " has baked"})
+		w.say(switcher.Event{Step: "bake", Took: time.Since(b.Began), Text: "the bake of " + b.Release + " has ended"})
 	}
 	switch {
 	case now.Drain != nil:
@@ -103,6 +104,21 @@ func (w *waiting) compare(now admin.Status) {
 			Text: span(left) + " left", Done: int64(whole - left), Total: int64(whole),
 		}})
 	}
+}
+
+// drainEnd is what the history says of a drain: it has a record when something
+// was cut.
+func (w *waiting) drainEnd(ctx context.Context, d switcher.DrainStatus) string {
+	history, err := w.client.History(ctx, w.app)
+	if err != nil {
+		return fmt.Sprintf("%s is drained", d.Slot)
+	}
+	for _, r := range history.History {
+		if r.Kind == switcher.KindDrain && r.Began.Equal(d.Began) {
+			return r.Result
+		}
+	}
+	return fmt.Sprintf("%s is drained, nothing was cut", d.Slot)
 }
 
 func (w *waiting) say(e switcher.Event) {
