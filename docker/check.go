@@ -1,0 +1,67 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"syscall"
+
+	"github.com/moby/moby/api/types/container"
+
+	"sofiacall.com/bluegreen/switcher"
+)
+
+// Check refuses what Start would refuse: a foreign container under the slot's
+// name, a foreign container or process on the slot's port.
+func (r *Runtime) Check(ctx context.Context, spec switcher.Spec) error {
+	all, err := r.containers(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := r.nameIsFree(all, spec); err != nil {
+		return err
+	}
+	return r.portIsFree(ctx, all, spec)
+}
+
+func (r *Runtime) nameIsFree(all []container.Summary, spec switcher.Spec) error {
+	name := r.options.containerName(spec.Colour)
+	holder := named(all, name)
+	if holder == nil || r.own(*holder) {
+		return nil
+	}
+	return refused("rename or remove it, or give the app's containers another name (container.name)",
+		"the container name %s is taken by %s, which is not an instance of app %s", name, describe(*holder), r.options.App)
+}
+
+func (r *Runtime) portIsFree(ctx context.Context, all []container.Summary, spec switcher.Spec) error {
+	const hint = "stop it, or give the slot another port (slots.<colour>.port)"
+	if holder := publisher(all, spec.Port); holder != nil {
+		if r.own(*holder) {
+			return nil
+		}
+		return refused(hint, "port %d of the %s slot is taken by %s, which is not an instance of app %s",
+			spec.Port, spec.Colour, describe(*holder), r.options.App)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(spec.Port)))
+	switch {
+	case err == nil:
+		return listener.Close()
+	case !errors.Is(err, syscall.EADDRINUSE):
+		return ctx.Err() // not ours to judge: the engine may bind what this user may not
+	}
+	return refused(hint, "port %d of the %s slot is taken by %s", spec.Port, spec.Colour, listenerOn(spec.Port))
+}
+
+// publisher returns the container that publishes a port, or nil.
+func publisher(all []container.Summary, port int) *container.Summary {
+	for i := range all {
+		for _, published := range all[i].Ports {
+			if int(published.PublicPort) == port && published.Type == "tcp" {
+				return &all[i]
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+)
+
+// Keep gives the instance's container the configured restart policy.
+func (r *Runtime) Keep(ctx context.Context, instance string) error {
+	found, err := r.must(ctx, instance)
+	if err != nil {
+		return err
+	}
+	return r.setRestart(ctx, found.ID, r.restart)
+}
+
+// Stop ends the instance with its stop signal and, after the grace period, for
+// good. The container and its output stay; the engine does not restart it.
+func (r *Runtime) Stop(ctx context.Context, instance string) error {
+	found, err := r.find(ctx, instance)
+	if err != nil || found == nil {
+		return err
+	}
+	return r.stop(ctx, found)
+}
+
+func (r *Runtime) stop(ctx context.Context, c *container.Summary) error {
+	// First the policy, so that neither a crash nor a restart of the engine in
+	// the grace period brings it back.
+	err := r.setRestart(ctx, c.ID, container.RestartPolicy{Name: container.RestartPolicyDisabled})
+	if err != nil || !runs(c.State) {
+		return ignoreNotFound(err)
+	}
+	grace := seconds(r.options.StopGracePeriod)
+	limit := r.options.StopGracePeriod + r.options.CallTimeout
+	err = r.engine.callWithin(ctx, limit, "stopping "+describe(*c), func(ctx context.Context) error {
+		_, err := r.engine.api.ContainerStop(ctx, c.ID, client.ContainerStopOptions{Timeout: &grace})
+		return err
+	})
+	return ignoreNotFound(err)
+}
+
+func (r *Runtime) setRestart(ctx context.Context, id string, policy container.RestartPolicy) error {
+	return r.engine.call(ctx, "setting the restart policy of container "+short(id), func(ctx context.Context) error {
+		_, err := r.engine.api.ContainerUpdate(ctx, id, client.ContainerUpdateOptions{RestartPolicy: &policy})
+		return err
+	})
+}
+
+// Remove stops the instance and removes its container, with its output and
+// its anonymous volumes.
+func (r *Runtime) Remove(ctx context.Context, instance string) error {
+	found, err := r.find(ctx, instance)
+	if err != nil || found == nil {
+		return err
+	}
+	if runs(found.State) {
+		if err := r.stop(ctx, found); err != nil {
+			return err
+		}
+	}
+	err = r.engine.call(ctx, "removing "+describe(*found), func(ctx context.Context) error {
+		_, err := r.engine.api.ContainerRemove(ctx, found.ID, client.ContainerRemoveOptions{RemoveVolumes: true, Force: true})
+		return err
+	})
+	return ignoreNotFound(err)
+}
+
+// Prune removes images by id. One that a container still uses, or that has
+// tags of other repositories too, is left.
+func (r *Runtime) Prune(ctx context.Context, drop []string) error {
+	var failures []error
+	for _, id := range drop {
+		err := r.engine.call(ctx, "removing image "+short(id), func(ctx context.Context) error {
+			_, err := r.engine.api.ImageRemove(ctx, id, client.ImageRemoveOptions{PruneChildren: true})
+			return err
+		})
+		switch {
+		case errdefs.IsConflict(err):
+			r.options.Logger.InfoContext(ctx, "image left, for it is in use", "app", r.options.App, "image_id", id)
+		case ctx.Err() != nil:
+			return fmt.Errorf("removing images: %w", context.Cause(ctx))
+		default:
+			failures = append(failures, ignoreNotFound(err))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// ignoreNotFound makes nothing of an error that says that there is nothing.
+func ignoreNotFound(err error) error {
+	if notFound(err) {
+		return nil
+	}
+	return err
+}

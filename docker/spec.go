@@ -1,0 +1,127 @@
+package docker
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"net/netip"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+
+	"sofiacall.com/bluegreen/switcher"
+)
+
+// wanted describes the container of an instance to the engine. It starts with
+// restart `no`: one that dies before it was healthy stays down, with its exit
+// code and its last words.
+func (r *Runtime) wanted(spec switcher.Spec) (client.ContainerCreateOptions, error) {
+	o := r.options
+	environment, err := o.environment(spec)
+	if err != nil {
+		return client.ContainerCreateOptions{}, err
+	}
+	inside, _ := network.PortFrom(uint16(o.Port), network.TCP)
+	outside := network.PortBinding{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: strconv.Itoa(spec.Port)}
+	grace := seconds(o.StopGracePeriod)
+	return client.ContainerCreateOptions{
+		Name: o.containerName(spec.Colour),
+		Config: &container.Config{
+			Image:        spec.Release.ImageID,
+			Cmd:          o.Command,
+			Env:          environment,
+			User:         o.User,
+			StopSignal:   o.StopSignal,
+			StopTimeout:  &grace,
+			ExposedPorts: network.PortSet{inside: {}},
+			Labels: map[string]string{
+				LabelApp:      o.App,
+				LabelColour:   string(spec.Colour),
+				LabelInstance: spec.Instance,
+				LabelRelease:  spec.Release.ID,
+			},
+		},
+		HostConfig: &container.HostConfig{
+			PortBindings:  network.PortMap{inside: {outside}},
+			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
+			SecurityOpt:   []string{"no-new-privileges"},
+			LogConfig: container.LogConfig{
+				Type:   "local",
+				Config: map[string]string{"max-size": "20m", "max-file": "5"},
+			},
+			Mounts: o.mounts(),
+			Resources: container.Resources{
+				Memory:   o.MemLimit,
+				NanoCPUs: int64(math.Round(o.CPUs * 1e9)),
+			},
+		},
+	}, nil
+}
+
+func (o Options) mounts() []mount.Mount {
+	mounts := make([]mount.Mount, len(o.Volumes))
+	for i, v := range o.Volumes {
+		mounts[i] = mount.Mount{Type: mount.Type(v.Type), Source: v.Source, Target: v.Target, ReadOnly: v.ReadOnly}
+	}
+	return mounts
+}
+
+// environment returns the container's variables as NAME=value, sorted. Later
+// sources win: the files in their order, the configured ones, our own.
+func (o Options) environment(spec switcher.Spec) ([]string, error) {
+	variables := make(map[string]string)
+	for _, path := range o.EnvFile {
+		read, err := readEnvFile(path)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(variables, read)
+	}
+	maps.Copy(variables, o.Environment)
+	variables["BLUEGREEN_APP"] = o.App
+	variables["BLUEGREEN_COLOUR"] = string(spec.Colour)
+	variables["BLUEGREEN_RELEASE"] = spec.Release.ID
+
+	list := make([]string, 0, len(variables))
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		list = append(list, name+"="+variables[name])
+	}
+	return list, nil
+}
+
+var lineNumber = regexp.MustCompile(`line \d+`)
+
+// readEnvFile reads a file in the format of the Compose specification. The
+// parser's errors quote what they could not read, which may be a secret: only
+// the line number is passed on.
+func readEnvFile(path string) (map[string]string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, &switcher.Error{Code: switcher.CodeUsage, What: "reading env_file", Err: err}
+	}
+	defer file.Close()
+	variables, err := dotenv.ParseWithLookup(file, os.LookupEnv)
+	if err != nil {
+		where := lineNumber.FindString(err.Error())
+		if where == "" {
+			where = "some line"
+		}
+		return nil, &switcher.Error{
+			Code: switcher.CodeUsage,
+			What: fmt.Sprintf("env_file %s: %s is not NAME=value", path, where),
+			Hint: "quote values with spaces or quotes in them",
+		}
+	}
+	return variables, nil
+}
+
+// seconds rounds up, for the engine takes whole seconds and 0 means no grace.
+func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }

@@ -1,0 +1,81 @@
+// Command server is the backend that tests put into images: its flags make it
+// behave, or misbehave, like a release. It must not know what is tested with it.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	release := flag.String("release", "unnamed", "what / answers with")
+	port := flag.Int("port", 3000, "port to listen on")
+	exit := flag.Int("exit", -1, "say two lines and exit at once with this code")
+	unhealthy := flag.Bool("unhealthy", false, "answer 503 to every health check")
+	slow := flag.Duration("slow", 0, "time before it listens")
+	lingers := flag.Bool("lingers", false, "ignore the stop signal")
+	flag.Parse()
+
+	log.SetFlags(0)
+	log.SetOutput(os.Stdout)
+	log.Printf("release %s begins", *release)
+	if *exit >= 0 {
+		fmt.Fprintln(os.Stderr, "fatal: cannot go on")
+		os.Exit(*exit)
+	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		for s := range stop {
+			log.Printf("received %v", s)
+			if !*lingers {
+				os.Exit(0)
+			}
+		}
+	}()
+	time.Sleep(*slow)
+	log.Fatal(http.ListenAndServe(":"+strconv.Itoa(*port), routes(*release, *unhealthy)))
+}
+
+func routes(release string, unhealthy bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, release) })
+	mux.HandleFunc("/health", func(w http.ResponseWriter, r *http.Request) {
+		if unhealthy {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		fmt.Fprintln(w, release)
+	})
+	mux.HandleFunc("/env", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, strings.Join(os.Environ(), "\n"))
+	})
+	mux.HandleFunc("/file", func(w http.ResponseWriter, r *http.Request) {
+		text, err := os.ReadFile(r.FormValue("path"))
+		if err != nil {
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprintln(w, err)
+			return
+		}
+		_, _ = w.Write(text)
+	})
+	mux.HandleFunc("/write", func(w http.ResponseWriter, r *http.Request) {
+		if err := os.WriteFile(r.FormValue("path"), []byte(r.FormValue("text")), 0o644); err != nil {
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprintln(w, err)
+		}
+	})
+	mux.HandleFunc("/exit", func(w http.ResponseWriter, r *http.Request) {
+		code, _ := strconv.Atoi(r.FormValue("code"))
+		log.Printf("exits with %d as told", code)
+		os.Exit(code)
+	})
+	return mux
+}
