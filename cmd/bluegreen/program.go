@@ -22,6 +22,9 @@ type program struct {
 	socket string
 	json   bool
 
+	// failpoint is switcher.Options.Failpoint for serve; only tests set it.
+	failpoint func(string)
+
 	began bool // the command line was understood; errors from here on are not usage errors
 }
 
@@ -85,7 +88,7 @@ the flags of these names; NO_COLOR turns colours off.`,
 		newDeployCommand(p), newSwitchCommand(p), newConfirmCommand(p), newRollbackCommand(p),
 		newDiscardCommand(p), newDrainCommand(p), newCleanupCommand(p), newRecoverCommand(p))
 	group(root, "What is going on:", newStatusCommand(p), newHealthCommand(p), newHistoryCommand(p))
-	group(root, "The edge:", newServeCommand(p), newDemoCommand(p), newReloadCommand(p), newConfigCommand(p))
+	group(root, "The edge:", newServeCommand(p), newDemoCommand(p), newChatCommand(p), newReloadCommand(p), newConfigCommand(p))
 	root.AddCommand(newVersionCommand(p))
 	return root
 }

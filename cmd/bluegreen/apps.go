@@ -1,0 +1,104 @@
+package main
+
+import (
+	"cmp"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"sofiacall.com/bluegreen/config"
+	"sofiacall.com/bluegreen/docker"
+	"sofiacall.com/bluegreen/process"
+	"sofiacall.com/bluegreen/proxy"
+	"sofiacall.com/bluegreen/switcher"
+)
+
+// hosted is an app with the runtime that its configuration asked for.
+type hosted struct {
+	app     *switcher.App
+	section config.App // what the runtime was made from
+	runtime closingRuntime
+	stop    func() // ends the app's Run and waits; nil before run
+}
+
+// closingRuntime is a Runtime whose own resources can be given up; instances
+// go on running.
+type closingRuntime interface {
+	switcher.Runtime
+	io.Closer
+}
+
+// open restores an app as its state says.
+func (e *edge) open(app *config.App) (*hosted, error) {
+	runtime, err := e.newRuntime(app)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := switcher.Open(switcher.Options{
+		App: app.Name, Dir: appsDir(e.config), FirstActive: e.options.FirstActive,
+		Settings: settings(app, runtime), Probes: e.probes(app.Health.Timeout),
+		Logger: e.log, Failpoint: e.options.Failpoint,
+	})
+	if err != nil {
+		runtime.Close()
+		return nil, err
+	}
+	return &hosted{app: opened, section: *app, runtime: runtime}, nil
+}
+
+// appsDir holds a folder with the recorded state of each app.
+func appsDir(c *config.Config) string { return filepath.Join(c.State.Dir, "apps") }
+
+func (e *edge) newRuntime(app *config.App) (closingRuntime, error) {
+	if app.Runtime == config.RuntimeProcess {
+		return process.New(process.Options{
+			App: app.Name, Dir: filepath.Join(e.config.State.Dir, "processes", app.Name),
+			Command: app.Process.Command, Directory: app.Process.Directory, Environment: app.Process.Environment,
+			StopGracePeriod: app.Process.StopGracePeriod, StopSignal: app.Process.StopSignal, Logger: e.log,
+		})
+	}
+	c := app.Container
+	o := docker.Options{
+		App: app.Name, Pull: app.Pull, Name: c.Name, Port: c.Port, Command: c.Command, Environment: c.Environment,
+		EnvFile: c.EnvFile, Networks: c.Networks, MemLimit: int64(c.MemLimit), CPUs: float64(c.CPUs), User: c.User,
+		StopGracePeriod: c.StopGracePeriod, StopSignal: c.StopSignal, Restart: c.Restart, Logger: e.log,
+	}
+	for _, v := range c.Volumes {
+		o.Volumes = append(o.Volumes, docker.Volume(v))
+	}
+	return docker.New(o)
+}
+
+// settings turns a section of the configuration into the switcher's terms.
+func settings(app *config.App, runtime switcher.Runtime) switcher.Settings {
+	return switcher.Settings{
+		Hosts: map[switcher.RouteName][]string{switcher.Production: app.Production, switcher.Internal: app.Internal},
+		Policies: map[switcher.RouteName]proxy.Policy{
+			switcher.Production: {Public: true},
+			switcher.Internal:   {Public: app.Access.Public, Access: app.Access.Allow, NoIndex: true},
+		},
+		Image:   app.Image,
+		Runtime: runtime,
+		Ports:   map[switcher.Colour]int{switcher.Blue: app.Slots.Blue.Port, switcher.Green: app.Slots.Green.Port},
+		Backend: proxy.BackendOptions{IdleTimeout: app.Upstream.IdleTimeout, HeaderTimeout: app.Upstream.HeaderTimeout},
+		Health: switcher.HealthSettings{
+			Path: app.Health.Path, Interval: app.Health.Interval, Timeout: app.Health.Timeout,
+			Rise: app.Health.Rise, Fall: app.Health.Fall, Deadline: app.Health.Deadline,
+		},
+		Drain: switcher.DrainSettings{Timeout: app.Drain.Timeout, Websockets: app.Drain.Websockets},
+		Bake:  app.Switch.Bake,
+	}
+}
+
+func sorted(apps map[string]*config.App) []*config.App {
+	return slices.SortedFunc(maps.Values(apps), func(a, b *config.App) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// hosts lists every name that the edge answers for.
+func hosts(c *config.Config) (names []string) {
+	for _, app := range sorted(c.Apps) {
+		names = append(append(names, app.Production...), app.Internal...)
+	}
+	return names
+}

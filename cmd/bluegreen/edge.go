@@ -1,0 +1,227 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sofiacall.com/bluegreen/admin"
+	"sofiacall.com/bluegreen/config"
+	"sofiacall.com/bluegreen/probe"
+	"sofiacall.com/bluegreen/proxy"
+	"sofiacall.com/bluegreen/switcher"
+	edgetls "sofiacall.com/bluegreen/tls"
+)
+
+// edgeOptions make an edge.
+type edgeOptions struct {
+	Config      *config.Config
+	Load        func() (*config.Config, error) // for a reload; nil refuses it
+	FirstActive switcher.Colour
+	Version     string
+	Logger      *slog.Logger
+	Failpoint   func(string) // see switcher.Options
+	Ready       func()       // called once everything is listening
+}
+
+// edge joins the packages into the running program: listeners, certificates,
+// routes, apps and control plane.
+type edge struct {
+	options edgeOptions
+	log     *slog.Logger
+	secret  string // marks our own probes
+	prober  probe.Prober
+	public  string // where the public listener is reached from here
+
+	listeners listeners
+	certs     *edgetls.Certificates
+	server    *proxy.Server
+	admin     *admin.Server
+
+	reloading sync.Mutex // one reload at a time
+	mu        sync.Mutex // guards what follows
+	config    *config.Config
+	apps      map[string]*hosted
+	running   *errgroup.Group // of the apps; nil before run
+	life      context.Context // of the apps
+}
+
+// newEdge opens listeners, stored certificates and recorded states, in this
+// order, so that a port that is taken changes nothing. It asks neither the CA
+// nor an engine.
+func newEdge(o edgeOptions) (_ *edge, err error) {
+	e := &edge{options: o, log: o.Logger, config: o.Config, secret: rand.Text(), apps: map[string]*hosted{}}
+	defer func() {
+		if err != nil {
+			e.close()
+		}
+	}()
+	e.admin = admin.New(admin.Options{
+		Apps: e.sortedApps, Certificates: e.certificates, Reload: e.reload, Version: o.Version, Logger: e.log,
+	})
+	if e.listeners, err = e.openListeners(o.Config); err != nil {
+		return nil, err
+	}
+	e.public = reachable(e.listeners.https.Addr())
+	if e.certs, err = edgetls.New(e.certificateOptions(o.Config)); err != nil {
+		return nil, err
+	}
+	for _, app := range sorted(o.Config.Apps) {
+		if e.apps[app.Name], err = e.open(app); err != nil {
+			return nil, err
+		}
+	}
+	table, err := e.table(o.Config)
+	if err != nil {
+		return nil, err
+	}
+	e.server = proxy.New(proxy.Options{
+		Logger: e.log, HTTP: e.listeners.http, HTTPS: e.listeners.https, TLS: e.certs.Config(), Challenge: e.certs.Challenge,
+		Table: table, ProbeSecret: e.secret, HTTPSPort: port(e.listeners.https.Addr()),
+	})
+	return e, nil
+}
+
+// close gives up what newEdge had opened.
+func (e *edge) close() {
+	e.listeners.close()
+	for _, h := range e.apps {
+		h.runtime.Close()
+	}
+}
+
+// run serves until ctx ends. It stops in order: the public listeners first,
+// then, when nothing is in flight any more, the apps and the control plane.
+func (e *edge) run(ctx context.Context) error {
+	behind, stopBehind := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBehind()
+	group, failed := errgroup.WithContext(behind)
+	front, stopFront := context.WithCancel(ctx)
+	defer context.AfterFunc(failed, stopFront)()
+
+	apps, life := errgroup.WithContext(failed)
+	e.mu.Lock()
+	e.running, e.life = apps, life
+	for _, h := range e.apps {
+		e.launch(h)
+	}
+	e.mu.Unlock()
+	group.Go(func() error {
+		<-life.Done()
+		return apps.Wait()
+	})
+	group.Go(func() error {
+		defer stopBehind()
+		return wrap("serving", e.server.Run(front))
+	})
+	group.Go(func() error { return wrap("managing certificates", e.certs.Run(failed)) })
+	group.Go(func() error { return wrap("serving the admin socket", e.admin.Serve(failed, e.listeners.admin)) })
+	e.log.Info("serving", "http", address(e.listeners.http), "https", address(e.listeners.https), "admin", address(e.listeners.admin))
+	if e.options.Ready != nil {
+		e.options.Ready()
+	}
+	err := group.Wait()
+	for _, h := range e.apps {
+		h.runtime.Close()
+	}
+	return err
+}
+
+func wrap(doing string, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// launch runs an app until it is dropped or the edge ends. Called with e.mu
+// held.
+func (e *edge) launch(h *hosted) {
+	ctx, stop := context.WithCancel(e.life)
+	done := make(chan struct{})
+	h.stop = func() { stop(); <-done }
+	e.running.Go(func() error {
+		defer close(done)
+		defer stop()
+		return wrap("running app "+h.app.Name(), h.app.Run(ctx))
+	})
+}
+
+// table is the host table of a configuration whose apps are open.
+func (e *edge) table(c *config.Config) (*proxy.Table, error) {
+	services := map[string]*proxy.Service{}
+	for name, app := range c.Apps {
+		for _, host := range app.Production {
+			services[host] = e.apps[name].app.Service(switcher.Production)
+		}
+		for _, host := range app.Internal {
+			services[host] = e.apps[name].app.Service(switcher.Internal)
+		}
+	}
+	return proxy.NewTable(proxy.TableOptions{TrustedProxies: c.Edge.TrustedProxies, Services: services, Language: c.Language})
+}
+
+func (e *edge) certificateOptions(c *config.Config) edgetls.Options {
+	o := edgetls.Options{
+		Issuer: c.TLS.Issuer, Email: c.TLS.Email, Directory: c.TLS.Directory, Root: c.TLS.Root,
+		StateDir: c.State.Dir, Hosts: hosts(c), Logger: e.log,
+		HTTPPort: port(e.listeners.http.Addr()), TLSPort: port(e.listeners.https.Addr()),
+	}
+	for _, pair := range c.TLS.Certificates {
+		o.Files = append(o.Files, edgetls.KeyPair{Cert: pair.Cert, Key: pair.Key})
+	}
+	return o
+}
+
+func (e *edge) certificates() []admin.Certificate {
+	var all []admin.Certificate
+	for _, s := range e.certs.Status() {
+		all = append(all, admin.Certificate(s))
+	}
+	return all
+}
+
+func (e *edge) sortedApps() []*switcher.App {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var apps []*switcher.App
+	for _, h := range e.apps {
+		apps = append(apps, h.app)
+	}
+	slices.SortFunc(apps, func(a, b *switcher.App) int { return cmp.Compare(a.Name(), b.Name()) })
+	return apps
+}
+
+// probes lets the switcher ask backends and our own public listener.
+func (e *edge) probes(timeout time.Duration) switcher.Probes {
+	return switcher.Probes{
+		Backend: func(ctx context.Context, address, host, path string) error {
+			return e.prober.Backend(ctx, probe.Target{Address: address, Host: host, Path: path, Timeout: timeout})
+		},
+		Public: func(ctx context.Context, host, path string) (string, error) {
+			label, err := e.prober.Public(ctx, probe.Target{Address: e.public, Host: host, Path: path, Timeout: timeout}, e.secret)
+			if errors.Is(err, probe.ErrListener) {
+				err = fmt.Errorf("%w: %w", switcher.ErrListener, err)
+			}
+			return label, err
+		},
+	}
+}
+
+// reachable is the address at which this machine reaches its own listener.
+func reachable(a net.Addr) string {
+	tcp, ok := a.(*net.TCPAddr)
+	if ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("localhost", fmt.Sprint(tcp.Port))
+	}
+	return a.String()
+}
