@@ -29,7 +29,7 @@ func TestVariablesAreRefusedWithoutTheirValue(t *testing.T) {
 			name: "expands to nothing",
 			app:  `container: { user: "${BLANK}" }`,
 			want: []string{
-				`6: apps.a.container.user: is empty, because what it is expanded from is: give "${BLANK}" a value or remove the key`,
+				`6: apps.a.container.user: is empty once "${BLANK}" is expanded: give the variable a value or remove the key`,
 			},
 		},
 		{

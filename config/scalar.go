@@ -34,7 +34,7 @@ func (d *decoder) scalar(n *yaml.Node, key string) (scalar, bool) {
 	}
 	text, expanded, ok := d.expand(n, key, n.Value)
 	if ok && text == "" && expanded {
-		d.node(n, key, "is empty, because what it is expanded from is: give %s a value or remove the key", quote(n.Value))
+		d.node(n, key, "is empty once %s is expanded: give the variable a value or remove the key", quote(n.Value))
 		return scalar{}, false
 	}
 	if ok && text == "" {
