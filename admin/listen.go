@@ -25,6 +25,9 @@ import (
 //
 // Closing the listener leaves the file: by then it may be the next daemon's.
 func (s *Server) Listen(path string) (net.Listener, error) {
+	if limit := len(syscall.RawSockaddrUnix{}.Path) - 1; len(path) > limit {
+		return nil, fmt.Errorf("the path of the admin socket is longer than %d bytes: %s", limit, path)
+	}
 	dir := filepath.Dir(path)
 	if err := s.makeDirectory(dir); err != nil {
 		return nil, fmt.Errorf("creating the directory of the admin socket: %w", err)
