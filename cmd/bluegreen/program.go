@@ -30,7 +30,11 @@ type program struct {
 
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string) int {
-	p := &program{stdin: stdin, environ: environ}
+	return runWith(ctx, args, stdin, stdout, stderr, environ, nil)
+}
+
+func runWith(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string, failpoint func(string)) int {
+	p := &program{stdin: stdin, environ: environ, failpoint: failpoint}
 	p.stdout, p.stderr = newTerminal(stdout, p.env), newTerminal(stderr, p.env)
 	root := p.newCommand()
 	root.SetArgs(append([]string{}, args...))

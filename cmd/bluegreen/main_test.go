@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+)
+
+// The test binary is bluegreen itself when it is called by that name, so that
+// tests run the real program in a process of its own, and can kill it.
+func TestMain(m *testing.M) {
+	testscript.Main(withoutLeaks{m}, map[string]func(){"bluegreen": testedMain})
+}
+
+// Variables that make the tested program fail at a point of its choosing.
+const (
+	envFailAt = "BLUEGREEN_TEST_FAIL_AT" // name of the failpoint at which the process kills itself
+	envPoints = "BLUEGREEN_TEST_POINTS"  // file to which the names of all passed failpoints are appended
+)
+
+// testedMain is main with failpoints.
+func testedMain() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(runWith(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ(), failpoint))
+}
+
+func failpoint(name string) {
+	if path := os.Getenv(envPoints); path != "" {
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Fprintln(f, name)
+		f.Close()
+	}
+	if os.Getenv(envFailAt) == name {
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {} // the signal is on its way
+	}
+}
+
+type withoutLeaks struct{ m *testing.M }
+
+func (w withoutLeaks) Run() int {
+	code := w.m.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
+}
