@@ -41,8 +41,6 @@ type Process struct {
 	Directory string `yaml:"directory"`
 	// Environment of the process.
 	Environment Environment `yaml:"environment"`
-	// EnvFile are files of further variables, relative to this file; Environment wins over them.
-	EnvFile EnvFiles `yaml:"env_file"`
 	// StopGracePeriod is the time between the stop signal and the kill; default 10s.
 	StopGracePeriod time.Duration `yaml:"stop_grace_period"`
 	// StopSignal asks the process to end; default SIGTERM.

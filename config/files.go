@@ -25,9 +25,6 @@ func (c *Config) inputs() []file {
 		for i := range a.Container.EnvFile {
 			files = append(files, file{index("apps."+name+".container.env_file", i), &a.Container.EnvFile[i]})
 		}
-		for i := range a.Process.EnvFile {
-			files = append(files, file{index("apps."+name+".process.env_file", i), &a.Process.EnvFile[i]})
-		}
 	}
 	return files
 }

@@ -34,7 +34,7 @@ func TestFilesThatAreThereAreAccepted(t *testing.T) {
 		write(t, dir, name, "")
 	}
 	path := write(t, dir, "bluegreen.yaml", `tls: { issuer: files, certificates: [{ cert: a.pem, key: a.key }] }
-`+strings.Replace(oneApp, "image: example/a", "runtime: process\n    process: { command: run, env_file: a.env }", 1))
+`+strings.Replace(oneApp, "image: example/a", "image: example/a\n    container: { env_file: a.env }", 1))
 	if err := load(t, path, Options{}).CheckFiles(); err != nil {
 		t.Error(err)
 	}
@@ -49,7 +49,13 @@ func TestAFileThatMayNotBeReadAndALostDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := write(t, dir, "bluegreen.yaml", strings.Replace(oneApp, "image: example/a",
-		"runtime: process\n    process: { command: run, env_file: a.env, directory: gone }", 1))
+		"image: example/a\n    container: { env_file: a.env }", 1)+`  b:
+    production: [local.example.com]
+    internal: [next.local.example.com]
+    runtime: process
+    process: { command: run, directory: gone }
+    slots: { blue: { port: 4003 }, green: { port: 4004 } }
+`)
 	err := load(t, path, Options{}).CheckFiles()
 	if !strings.Contains(fmt.Sprint(err), `there is no directory "gone"`) {
 		t.Errorf("got %v", err)

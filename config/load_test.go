@@ -120,7 +120,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 	local := c.Apps["local"]
 	equal(t, local.Access, Access{Public: true})
 	equal(t, local.Process, Process{
-		Command: Command{"./server", "-v"}, Directory: dir + "/run", EnvFile: EnvFiles{dir + "/local.env"},
+		Command: Command{"./server", "-v"}, Directory: dir + "/run",
 		Environment:     Environment{"A": "1", "B": "x=two words: [x, y]", "INHERITED": "from outside"},
 		StopGracePeriod: 5 * time.Second, StopSignal: "SIGQUIT",
 	})

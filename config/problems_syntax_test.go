@@ -247,7 +247,7 @@ func TestUnknownKeysAreRefusedAtEveryLevel(t *testing.T) {
       port: 1
 `,
 			want: []string{
-				"8: apps.a.process.port: unknown key; known here: command, directory, env_file, environment, stop_grace_period, stop_signal",
+				"8: apps.a.process.port: unknown key; known here: command, directory, environment, stop_grace_period, stop_signal",
 			},
 		},
 		{
