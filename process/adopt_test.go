@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"sofiacall.com/bluegreen/switcher"
 )
@@ -27,13 +28,18 @@ func edge(dir string) {
 	select {}
 }
 
+func edgeCommand(dir string, command []string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "TEST_EDGE_DIR="+dir, "TEST_EDGE_COMMAND="+strings.Join(command, "\x1f"))
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
 // crashedEdge has another process start i1 in dir, and kills that process.
 func crashedEdge(t *testing.T, dir string, command []string, env ...string) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "TEST_EDGE_DIR="+dir, "TEST_EDGE_COMMAND="+strings.Join(command, "\x1f"))
+	cmd := edgeCommand(dir, command)
 	cmd.Env = append(cmd.Env, env...)
-	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +175,7 @@ func TestRemainsOfADeadLeaderAreEnded(t *testing.T) {
 	dir := t.TempDir()
 	crashedEdge(t, dir, script("setsid sleep 60 & echo ready; exec sleep 60"))
 	records, _ := readRecords(dir)
-	r := &Runtime{app: "chat"}
+	r := &Runtime{app: "chat", dir: dir}
 	eventually(t, "two processes", func() bool { return len(r.marked("i1")) == 2 })
 	syscall.Kill(records[0].Process.PID, syscall.SIGKILL)
 	eventually(t, "the leader's end", func() bool { return len(r.marked("i1")) == 1 })
@@ -179,6 +185,53 @@ func TestRemainsOfADeadLeaderAreEnded(t *testing.T) {
 		t.Error("listed as running")
 	}
 	eventually(t, "no process", func() bool { return len(second.marked("i1")) == 0 })
+}
+
+// The edge is killed as soon as a file of the start shows up, which meets it
+// before, in and after the fork.
+func TestCrashAtAnyPointOfAStartLeavesNoProcessThatListCannotFind(t *testing.T) {
+	for _, name := range []string{"i1.json.new", "i1.json", "i1.log"} {
+		for range 5 {
+			dir := t.TempDir()
+			cmd := edgeCommand(dir, script(serve))
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			appeared := func(name string) bool {
+				_, err := os.Stat(filepath.Join(dir, name))
+				return err == nil
+			}
+			// i1.json.new comes and goes, so it may be missed.
+			for deadline := time.Now().Add(20 * time.Second); !appeared(name) && !appeared("i1.log"); {
+				if time.Now().After(deadline) {
+					t.Fatal("the edge starts nothing")
+				}
+			}
+			cmd.Process.Kill()
+			cmd.Wait()
+
+			r := open(t, options(dir, script(serve)))
+			eventually(t, "what runs is listed", func() bool {
+				return listed(t, r, "i1").Running == (len(r.marked("i1")) > 0)
+			})
+			if err := r.Remove(t.Context(), "i1"); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "nothing runs", func() bool { return len(r.marked("i1")) == 0 })
+		}
+	}
+}
+
+func TestSameInstanceIDOfAnotherEdgeIsLeftAlone(t *testing.T) {
+	one, two := open(t, options(t.TempDir(), script(serve))), open(t, options(t.TempDir(), script(serve)))
+	start(t, one, spec(t, "i1"))
+	start(t, two, spec(t, "i1"))
+	if err := one.Remove(t.Context(), "i1"); err != nil {
+		t.Fatal(err)
+	}
+	if !listed(t, two, "i1").Running || len(two.marked("i1")) != 1 {
+		t.Error("the other edge's instance was ended")
+	}
 }
 
 func rewrite(t *testing.T, dir string, rec record) {

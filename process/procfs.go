@@ -87,11 +87,15 @@ func variable(pid int, name string) string {
 func (r *Runtime) marked(instance string) []int {
 	var found []int
 	for _, pid := range pids() {
-		if variable(pid, envInstance) == instance && variable(pid, envApp) == r.app {
+		if r.carriesMark(pid, instance) {
 			found = append(found, pid)
 		}
 	}
 	return found
+}
+
+func (r *Runtime) carriesMark(pid int, instance string) bool {
+	return variable(pid, envInstance) == instance && variable(pid, envApp) == r.app && variable(pid, envRecords) == r.dir
 }
 
 // programName returns what an operator knows a process by. It is not the full

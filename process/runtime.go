@@ -77,9 +77,13 @@ func New(options Options) (*Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
+	dir, err := filepath.Abs(options.Dir)
+	if err != nil {
+		return nil, err
+	}
 	r := &Runtime{
 		app:         options.App,
-		dir:         options.Dir,
+		dir:         dir,
 		command:     slices.Clone(options.Command),
 		directory:   options.Directory,
 		environment: environment(options.Environment),

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -274,5 +275,40 @@ func TestConfigurationErrors(t *testing.T) {
 	os.WriteFile(filepath.Join(dir, "i1.json"), nil, 0o600)
 	if _, err := New(options(dir, script(serve))); err == nil || !strings.Contains(err.Error(), "i1.json") {
 		t.Errorf("an empty record: %v", err)
+	}
+}
+
+func TestConcurrentCallsAgreeInTheEnd(t *testing.T) {
+	r := open(t, options(t.TempDir(), script(serve)))
+	specs := []switcher.Spec{spec(t, "i1"), spec(t, "i2")}
+	var group sync.WaitGroup
+	for n := range 8 {
+		group.Go(func() {
+			s := specs[n%2]
+			for range 5 {
+				if err := r.Start(t.Context(), s); err != nil && !strings.Contains(err.Error(), "was removed") {
+					t.Error(err)
+				}
+				r.Keep(t.Context(), s.Instance) // it may be stopped already
+				r.List(t.Context())
+				r.Tail(t.Context(), s.Instance, 1)
+				stop := r.Stop
+				if n == 7 {
+					stop = r.Remove
+				}
+				if err := stop(t.Context(), s.Instance); err != nil {
+					t.Error(err)
+				}
+				r.Wait(t.Context(), "nobody")
+			}
+		})
+	}
+	group.Wait()
+	for _, s := range specs {
+		if listed(t, r, s.Instance).Running || len(r.marked(s.Instance)) != 0 {
+			t.Errorf("%s still runs", s.Instance)
+		}
+		start(t, r, s)
+		pidOf(t, r, s.Instance)
 	}
 }

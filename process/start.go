@@ -14,13 +14,15 @@ import (
 )
 
 // What an instance finds in its environment. The instance id is also the mark
-// by which its processes are found again.
+// by which its processes are found again; it counts together with the app and
+// the directory, because another edge on this machine may use the same ids.
 const (
 	envApp      = "BLUEGREEN_APP"
 	envColour   = "BLUEGREEN_COLOUR"
 	envRelease  = "BLUEGREEN_RELEASE"
 	envCommit   = "BLUEGREEN_COMMIT"
 	envInstance = "BLUEGREEN_INSTANCE"
+	envRecords  = "BLUEGREEN_RECORDS"
 	envPort     = "PORT"
 )
 
@@ -172,6 +174,7 @@ func (r *Runtime) environ(rec record) []string {
 		envRelease:  rec.Release,
 		envCommit:   rec.Commit,
 		envInstance: rec.Instance,
+		envRecords:  r.dir,
 		envPort:     strconv.Itoa(rec.Port),
 	})
 	list := make([]string, 0, len(env))
@@ -215,11 +218,9 @@ func (r *Runtime) ownerOf(pid int) string {
 			}
 		}
 	}
-	if variable(pid, envApp) != r.app {
-		return ""
-	}
-	if in, _ := r.find(variable(pid, envInstance)); in != nil {
-		return in.record().Instance
+	id := variable(pid, envInstance)
+	if in, _ := r.find(id); in != nil && r.carriesMark(pid, id) {
+		return id
 	}
 	return ""
 }

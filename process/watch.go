@@ -184,7 +184,7 @@ func (r *Runtime) sweep(instance string) {
 		if err != nil {
 			continue
 		}
-		if variable(pid, envInstance) == instance { // still that process: the pidfd is bound to it
+		if r.carriesMark(pid, instance) { // still that process: the pidfd is bound to it
 			unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 		}
 		unix.Close(fd)
