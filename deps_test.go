@@ -3,6 +3,7 @@
 package bluegreen_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -34,6 +35,9 @@ var allowed = map[string]struct {
 	"process":  {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},
 	"postgres": {[]string{"switcher"}, "it implements stages and gates of the switcher"},
 	"notify":   {[]string{"switcher"}, "it consumes the switcher's events"},
+
+	"internal/chat": {nil, "the demo's backend must not know that it is proxied"},
+	"internal/load": {[]string{"internal/chat"}, "an honest client knows the backend's answers and nothing of who routes them"},
 }
 
 // owners says which package alone may import a module, a standard package or a
@@ -54,7 +58,6 @@ var owners = []struct {
 
 // forbidden names direct imports that would break what a package promises.
 var forbidden = []struct{ from, imported, why string }{
-	{"proxy", "os", "the request path never touches the disk or the environment"},
 	{"proxy", "os/exec", "the request path starts no process"},
 	{"proxy", "expvar", "recording goes through the Recorder that a route carries"},
 	{"switcher", "net/http", "how a probe speaks HTTP is the prober's; states do not depend on a protocol"},
@@ -106,9 +109,33 @@ func TestForeignModulesStayWithTheirOwner(t *testing.T) {
 	}
 }
 
-// testOnly reports whether a package exists for tests: internal/…test.
+// The request path never touches the disk or the environment. Of package os it
+// may use the error that says that a deadline has passed.
+func TestRequestPathUsesNothingOfTheSystem(t *testing.T) {
+	for file := range sources(t)["proxy"] {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for node := range ast.Preorder(parsed) {
+			used, ok := node.(*ast.SelectorExpr)
+			if !ok {
+				continue
+			}
+			from, ok := used.X.(*ast.Ident)
+			if ok && from.Name == "os" && used.Sel.Name != "ErrDeadlineExceeded" {
+				t.Errorf("%s uses os.%s", file, used.Sel.Name)
+			}
+		}
+	}
+}
+
+// testOnly reports whether a package exists for tests: internal/…test and what
+// is below.
 func testOnly(pkg string) bool {
-	return strings.HasPrefix(pkg, "internal/") && strings.HasSuffix(pkg, "test")
+	name, below := strings.CutPrefix(pkg, "internal/")
+	name, _, _ = strings.Cut(name, "/")
+	return below && strings.HasSuffix(name, "test")
 }
 
 // sources returns the imports of every non-test file, by package directory and

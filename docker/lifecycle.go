@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -66,9 +67,26 @@ func (r *Runtime) Remove(ctx context.Context, instance string) error {
 	}
 	err = r.engine.call(ctx, "removing "+describe(*found), func(ctx context.Context) error {
 		_, err := r.engine.api.ContainerRemove(ctx, found.ID, client.ContainerRemoveOptions{RemoveVolumes: true, Force: true})
+		if errdefs.IsConflict(err) { // somebody else is removing it
+			return r.awaitRemoval(ctx, found.ID)
+		}
 		return err
 	})
 	return ignoreNotFound(err)
+}
+
+// awaitRemoval blocks until the container is not found, which is its error then.
+func (r *Runtime) awaitRemoval(ctx context.Context, id string) error {
+	for {
+		if _, err := r.engine.api.ContainerInspect(ctx, id, client.ContainerInspectOptions{}); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // Prune removes images by id. One that a container still uses, or that has

@@ -211,6 +211,24 @@ func TestUnknownInstances(t *testing.T) {
 	}
 }
 
+func TestTwoRemovalsAtOnceBothSucceed(t *testing.T) {
+	b := newBench(t, nil)
+	spec := b.spec()
+	b.start(spec)
+	removed := make(chan error, 2)
+	for range cap(removed) {
+		go func() { removed <- b.Remove(t.Context(), spec.Instance) }()
+	}
+	for range cap(removed) {
+		if err := <-removed; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := b.containers(); n != 0 {
+		t.Errorf("%d containers left", n)
+	}
+}
+
 func TestInstanceOfAnotherAppIsOutOfReach(t *testing.T) {
 	b := newBench(t, nil)
 	spec := b.spec()
