@@ -2,6 +2,7 @@ package switcher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -20,9 +21,9 @@ import (
 // its two routes and everything that changes them.
 type App struct {
 	name     string
+	dir      string // where every app has a folder with its state
 	first    Colour
 	log      *slog.Logger
-	store    *store
 	probes   Probes
 	recorder func(RouteName, Colour) proxy.Recorder
 	fail     func(string)
@@ -30,9 +31,10 @@ type App struct {
 
 	state    atomic.Pointer[State]
 	settings atomic.Pointer[Settings]
-	broken   error // why the app is out of service; fixed at Open
 
 	mu         sync.Mutex // guards what follows and every change of state
+	store      *store     // nil while the app is out of service
+	broken     error      // why it is
 	ctx        context.Context
 	op         *Operation
 	ended      []*Operation // newest last, bounded
@@ -53,10 +55,11 @@ const endedKept = 50
 // Open takes possession of the app's state and points its routes at once to
 // where the state says. Nothing is asked of the runtime yet. An app whose
 // state cannot be read is returned in working order but out of service: its
-// routes answer 503 and every operation is refused with the reason.
+// routes answer 503 and every operation is refused with the reason, until
+// Recover finds a state that can be read.
 func Open(o Options) (*App, error) {
 	a := &App{
-		name: o.App, first: o.FirstActive, probes: o.Probes,
+		name: o.App, dir: o.Dir, first: o.FirstActive, probes: o.Probes,
 		log: o.Logger, recorder: o.Recorder, fail: o.Failpoint,
 		services: map[RouteName]*proxy.Service{},
 		backends: map[Colour]*proxy.Backend{},
@@ -79,25 +82,37 @@ func Open(o Options) (*App, error) {
 	}
 	a.settings.Store(&o.Settings)
 
-	var err error
-	if a.store, err = openStore(o.Dir, o.App, a.log); err != nil {
-		return nil, err
+	a.state.Store(newState(o.App))
+	if a.broken = a.load(); a.broken != nil && !errors.Is(a.broken, ErrUnreadable) {
+		return nil, a.broken
 	}
-	state, err := a.store.load(o.App)
+	for _, name := range []RouteName{Production, Internal} {
+		a.services[name] = proxy.NewService(a.route(name))
+	}
+	return a, nil
+}
+
+// load takes possession of the state on disk and makes it the app's. One that
+// cannot be read is left alone and nobody's, so that it can be restored beside
+// a running edge.
+func (a *App) load() error {
+	store, err := openStore(a.dir, a.name, a.log)
 	if err != nil {
-		a.broken = err
-		state = newState(o.App)
+		return err
 	}
+	state, err := store.load(a.name)
+	if err != nil {
+		store.close()
+		return err
+	}
+	a.store = store
 	a.state.Store(state)
 	for _, c := range Colours() {
 		if slot := state.Slots[c]; slot.warm() {
 			a.backends[c] = a.newBackend(slot.Port)
 		}
 	}
-	for _, name := range []RouteName{Production, Internal} {
-		a.services[name] = proxy.NewService(a.route(name))
-	}
-	return a, nil
+	return nil
 }
 
 // Name returns the app's name.
@@ -110,22 +125,24 @@ func (a *App) Service(name RouteName) *proxy.Service { return a.services[name] }
 // carries operations until ctx ends. It then waits for what it started.
 // Instances keep running.
 func (a *App) Run(ctx context.Context) error {
-	defer a.store.close()
-	if a.broken != nil {
-		a.log.Error(a.broken.Error())
-		<-ctx.Done()
-		return nil
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	a.mu.Lock()
 	a.ctx = ctx
+	if a.broken != nil {
+		a.log.Error(a.broken.Error())
+	}
 	a.mu.Unlock()
 	group.Go(func() error { return a.watchHealth(ctx) })
 	group.Go(func() error { return a.keepSwept(ctx) })
 	err := group.Wait()
 	a.background.Wait()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for _, b := range a.backends {
 		b.Close()
+	}
+	if a.store != nil {
+		a.store.close()
 	}
 	return err
 }

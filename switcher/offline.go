@@ -62,6 +62,10 @@ func owning(dir, app string, do func(*store) error) error {
 			Hint: "check `state.dir` in the configuration and the app's name", Err: err}
 	}
 	s, err := openStore(dir, app, slog.New(slog.DiscardHandler))
+	var held *Error
+	if errors.As(err, &held) && held.Code == CodeBusy {
+		held.Hint = fmt.Sprintf("the state is in order and in use: `bluegreen recover --app %s` asks that edge", app)
+	}
 	if err != nil {
 		return err
 	}

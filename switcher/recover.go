@@ -9,12 +9,44 @@ import (
 
 // Recover brings containers back to the recorded state: those that should run
 // are started, those that should not are stopped, those that nobody knows are
-// removed. The edge does the same by itself after every start.
+// removed. The edge does the same by itself after every start. An app that is
+// out of service comes back into it if its state can be read by now.
 func (a *App) Recover(actor Actor) (*Operation, error) {
+	if err := a.readmit(); err != nil {
+		return nil, err
+	}
 	allow := func(*State) (Journal, error) { return Journal{}, nil }
 	return a.start(KindRecover, actor, allow, func(ctx context.Context, op *Operation) (string, error) {
 		return a.recover(ctx, op)
 	})
+}
+
+// outOfService returns why no state could be read; nil when one was.
+func (a *App) outOfService() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.broken
+}
+
+// readmit takes an app that is out of service back into it, with the state that
+// is on disk now, and points its routes at once.
+func (a *App) readmit() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.broken == nil {
+		return nil
+	}
+	if !a.up() {
+		return errNotUp()
+	}
+	if err := a.load(); err != nil {
+		return err
+	}
+	a.broken = nil
+	a.point(Production)
+	a.point(Internal)
+	a.log.Info("back in service with the state that is on disk now")
+	return nil
 }
 
 func (a *App) leaveUnswept() {
@@ -61,7 +93,7 @@ func (a *App) keepSwept(ctx context.Context) error {
 func (a *App) sweepDue() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.unswept && a.op == nil
+	return a.unswept && a.op == nil && a.broken == nil
 }
 
 func (a *App) recover(ctx context.Context, op *Operation) (string, error) {
@@ -137,7 +169,9 @@ func (j *Journal) reached() (ok bool, text string) {
 }
 
 // reconcile compares what runs with what is recorded, the active slot first,
-// and repairs the difference. It returns how many instances it touched.
+// and repairs the difference. It returns how many instances it touched. By
+// itself it removes nothing from an app that has never recorded a state: more
+// likely the edge looks at the wrong directory.
 func (a *App) reconcile(ctx context.Context, op *Operation) (repaired int, err error) {
 	told := op.enter("compare")
 	runtime := a.settings.Load().Runtime
@@ -151,6 +185,11 @@ func (a *App) reconcile(ctx context.Context, op *Operation) (repaired int, err e
 		running[i.ID] = i.Running
 	}
 	s := a.state.Load()
+	if s.Generation == 0 && op.Actor == Self && len(instances) > 0 {
+		a.setAlert("%s of this app but no recorded state: nothing is touched; check `state.dir`, or let `bluegreen recover` remove them",
+			count(int64(len(instances)), "container"))
+		return 0, nil
+	}
 	colours := Colours()
 	if s.Active == Green {
 		colours = [2]Colour{Green, Blue}

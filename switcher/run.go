@@ -51,8 +51,8 @@ func (a *App) free() error {
 		switch {
 		case a.broken != nil:
 			return a.broken
-		case a.ctx == nil || a.ctx.Err() != nil:
-			return &Error{Code: CodeUnreachable, What: "the edge is starting or stopping", Hint: "try again in a moment"}
+		case !a.up():
+			return errNotUp()
 		case a.op == nil:
 			return nil
 		case !a.op.yields():
@@ -64,6 +64,13 @@ func (a *App) free() error {
 		<-op.ended
 		a.mu.Lock()
 	}
+}
+
+// up reports whether the app is being run. Called with a.mu held.
+func (a *App) up() bool { return a.ctx != nil && a.ctx.Err() == nil }
+
+func errNotUp() error {
+	return &Error{Code: CodeUnreachable, What: "the edge is starting or stopping", Hint: "try again in a moment"}
 }
 
 // yields reports whether the operation gives way to any other.

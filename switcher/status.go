@@ -112,7 +112,7 @@ type GateResult struct {
 // Status returns what the app looks like now.
 func (a *App) Status() Status {
 	a.mu.Lock()
-	op, d, alert := a.op, a.draining, a.alert
+	op, d, alert, broken := a.op, a.draining, a.alert, a.broken
 	a.mu.Unlock()
 	s, settings := a.state.Load(), a.settings.Load()
 	st := Status{
@@ -140,8 +140,8 @@ func (a *App) Status() Status {
 	if d != nil {
 		st.Drain = a.drainStatus(d)
 	}
-	if a.broken != nil {
-		st.Error = a.broken.Error()
+	if broken != nil {
+		st.Error = broken.Error()
 	}
 	return st
 }

@@ -61,8 +61,8 @@ func orNone(c Colour) string {
 
 // Plan tells what a switch would do now and changes nothing.
 func (a *App) Plan(ctx context.Context, r SwitchRequest) (Plan, error) {
-	if a.broken != nil {
-		return Plan{}, a.broken
+	if err := a.outOfService(); err != nil {
+		return Plan{}, err
 	}
 	s, settings := a.state.Load(), a.settings.Load()
 	if err := switchable(s, r); err != nil {
