@@ -22,6 +22,7 @@ func drawStatus(t *terminal, st admin.Status, now time.Time) {
 	v.slots()
 	t.printf("\n")
 	v.routes()
+	v.failing()
 	v.rollback()
 	v.bake()
 	v.drain()
@@ -140,16 +141,32 @@ func (v *statusView) health(h switcher.Health) string {
 	}
 	switch h.Status {
 	case switcher.Healthy:
-		said := fmt.Sprintf("%s %s, %.1f ms, %s", v.mark(true), v.green("healthy"), h.LatencyMS, checked)
+		said := v.sign(true) + v.green("healthy") + fmt.Sprintf(", %.1f ms, %s", h.LatencyMS, checked)
 		if h.Failures > 0 {
-			said += v.yellow(fmt.Sprintf(", %d failed since: %s", h.Failures, printable(h.Error)))
+			said += v.yellow(", now failing")
 		}
 		return said
 	case switcher.Unhealthy:
-		return fmt.Sprintf("%s %s, %s: %s", v.mark(false), v.red("unhealthy"), checked,
-			cmp.Or(printable(h.Error), "no reason given"))
+		return v.sign(false) + v.red("unhealthy") + ", " + checked
 	}
 	return "unknown, " + checked
+}
+
+// sign is a mark before a word that says the same.
+func (v *statusView) sign(ok bool) string {
+	if !v.live {
+		return ""
+	}
+	return v.mark(ok) + " "
+}
+
+// failing says why probes fail, where there is room for a reason.
+func (v *statusView) failing() {
+	for _, c := range switcher.Colours() {
+		if h := v.st.Slots[c].Health; h.Failures > 0 && v.st.Slots[c].State != switcher.Failed {
+			v.row("failing", fmt.Sprintf("%s, %s in a row: %s", v.name(c), count(int64(h.Failures), "probe"), v.red(printable(h.Error))))
+		}
+	}
 }
 
 func routeNames() []switcher.RouteName {
