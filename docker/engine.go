@@ -30,6 +30,20 @@ func newEngine(api *client.Client, timeout time.Duration) *engine {
 	return e
 }
 
+// dial returns a client of the engine at host, or of the environment's. It
+// does not connect.
+func dial(host string) (*client.Client, error) {
+	from := client.FromEnv
+	if host != "" {
+		from = client.WithHost(host)
+	}
+	api, err := client.New(from)
+	if err != nil {
+		return nil, &switcher.Error{Code: switcher.CodeUsage, What: "address of the Docker engine", Err: err}
+	}
+	return api, nil
+}
+
 // errSilent is why a call was given up.
 var errSilent = errors.New("no answer")
 
@@ -49,9 +63,8 @@ func (e *engine) callWithin(ctx context.Context, limit time.Duration, doing stri
 	return e.explain(limited, doing, err)
 }
 
-// stream prepares a request that lasts as long as what it waits for: only the
-// negotiation is under a deadline.
-func (e *engine) stream(ctx context.Context, doing string) error {
+// ready makes sure that the engine answers, before a request that may last long.
+func (e *engine) ready(ctx context.Context, doing string) error {
 	return e.call(ctx, doing, func(context.Context) error { return nil })
 }
 

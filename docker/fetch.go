@@ -71,7 +71,7 @@ var errStalled = errors.New("no progress")
 
 func (r *Runtime) pull(ctx context.Context, image string, report func(switcher.Progress)) error {
 	doing := "pulling " + image
-	if err := r.engine.stream(ctx, doing); err != nil {
+	if err := r.engine.ready(ctx, doing); err != nil {
 		return err
 	}
 	watched, cancel := context.WithCancelCause(ctx)

@@ -2,6 +2,7 @@ package docker_test
 
 import (
 	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -121,6 +122,36 @@ func TestStalledPullTimesOut(t *testing.T) {
 	text, _ := wantCode(t, second(b.Fetch(t.Context(), ref, ignore)), switcher.CodeTimeout)
 	if !strings.Contains(text, "pulling "+ref) || !strings.Contains(text, "1s") {
 		t.Errorf("error %q", text)
+	}
+}
+
+func TestImportedProgramRunsAndReplacesTheImageBefore(t *testing.T) {
+	b := newBench(t, nil)
+	program, ref := enginetest.Server(t), b.repo+":imported"
+	var ids []string
+	for _, release := range []string{"first", "second"} {
+		if err := docker.ImportProgram(t.Context(), "", ref, program, "--release", release); err != nil {
+			t.Fatal(err)
+		}
+		artifact, err := b.Fetch(t.Context(), ref, ignore)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, artifact.ID)
+	}
+	spec := switcher.Spec{
+		Instance: "i1", Colour: switcher.Blue, Port: enginetest.Port(t),
+		Release: switcher.Release{ID: "r1", Image: ref, ImageID: ids[1]},
+	}
+	b.start(spec)
+	if got := get(t, spec.Port, "/", nil); got != "second\n" {
+		t.Errorf("it answers %q", got)
+	}
+	if _, err := b.api.ImageInspect(t.Context(), ids[0]); err == nil {
+		t.Error("the image before is still there")
+	}
+	if err := docker.ImportProgram(t.Context(), "", ref, filepath.Join(t.TempDir(), "none")); err == nil {
+		t.Error("a program that does not exist was imported")
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/client"
 
 	"sofiacall.com/bluegreen/switcher"
 )
@@ -30,6 +29,8 @@ const (
 	PullMissing = "missing"
 	PullNever   = "never"
 )
+
+const defaultCallTimeout = 15 * time.Second
 
 // Options describes the containers of an app. The fields of the container have
 // the meaning of the Compose specification's keys of the same name.
@@ -106,13 +107,9 @@ func New(options Options) (*Runtime, error) {
 	if err != nil {
 		return nil, &switcher.Error{Code: switcher.CodeUsage, What: "docker runtime of app " + o.App, Err: err}
 	}
-	from := client.FromEnv
-	if o.Host != "" {
-		from = client.WithHost(o.Host)
-	}
-	api, err := client.New(from)
+	api, err := dial(o.Host)
 	if err != nil {
-		return nil, &switcher.Error{Code: switcher.CodeUsage, What: "address of the Docker engine", Err: err}
+		return nil, err
 	}
 	return &Runtime{options: o, restart: restart, engine: newEngine(api, o.CallTimeout)}, nil
 }
@@ -134,7 +131,7 @@ func (o Options) withDefaults() Options {
 		o.Restart = string(container.RestartPolicyUnlessStopped)
 	}
 	if o.CallTimeout == 0 {
-		o.CallTimeout = 15 * time.Second
+		o.CallTimeout = defaultCallTimeout
 	}
 	if o.PullSilence == 0 {
 		o.PullSilence = 2 * time.Minute

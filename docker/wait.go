@@ -46,7 +46,7 @@ func (r *Runtime) Wait(ctx context.Context, instance string) (exitCode int, err 
 // nextExit waits on the engine's own stream, which tells the exit code even of
 // a container that is restarted at once.
 func (r *Runtime) nextExit(ctx context.Context, doing, id string) (exitCode int, err error) {
-	if err := r.engine.stream(ctx, doing); err != nil {
+	if err := r.engine.ready(ctx, doing); err != nil {
 		return 0, err
 	}
 	// One of the channels is always served, also when ctx ends; waiting for
