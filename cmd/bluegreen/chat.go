@@ -14,6 +14,7 @@ import (
 // told in its environment, and is not listed in the help.
 func newChatCommand(p *program) *cobra.Command {
 	var faults []string
+	var named string
 	cmd := &cobra.Command{
 		Use:    "chat",
 		Short:  "Run the demo's built-in chat backend",
@@ -21,7 +22,7 @@ func newChatCommand(p *program) *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			release := cmp.Or(p.env("BLUEGREEN_COMMIT"), p.env("CHAT_RELEASE"), p.env("BLUEGREEN_RELEASE"), "dev")
+			release := cmp.Or(named, p.env("BLUEGREEN_COMMIT"), p.env("BLUEGREEN_RELEASE"), "dev")
 			return chat.Run(cmd.Context(), chat.Options{
 				Address: net.JoinHostPort(p.env("CHAT_HOST"), cmp.Or(p.env("PORT"), "3000")),
 				Release: release, Colour: p.env("BLUEGREEN_COLOUR"), Instance: p.env("BLUEGREEN_INSTANCE"),
@@ -29,6 +30,7 @@ func newChatCommand(p *program) *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&named, "release", "", "what it calls itself (default $BLUEGREEN_COMMIT)")
 	cmd.Flags().StringArrayVar(&faults, "fault", nil, "RELEASE=FAULT: how a release fails, such as v3=sick-after=5s")
 	return cmd
 }

@@ -91,7 +91,7 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 	return e, nil
 }
 
-// close gives up what newEdge had opened.
+// close gives up what newEdge opened. Instances go on running.
 func (e *edge) close() {
 	e.listeners.close()
 	for _, h := range e.apps {
@@ -130,9 +130,7 @@ func (e *edge) run(ctx context.Context) error {
 		e.options.Ready()
 	}
 	err := group.Wait()
-	for _, h := range e.apps {
-		h.runtime.Close()
-	}
+	e.log.Info("stopped; backends go on running")
 	return err
 }
 

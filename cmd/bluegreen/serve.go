@@ -59,6 +59,7 @@ func (p *program) serve(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
+	defer e.close()
 	hup := make(chan struct{}, 1)
 	stop := notifyHangup(hup)
 	defer stop()

@@ -31,7 +31,8 @@ type Options struct {
 	// Fault is how it fails: "" (not at all), "exit" (Run logs why and returns
 	// ErrFault), "never-healthy" (/health answers 503), "hang" (accepts, and never
 	// answers), "sick-after=DURATION" or "sick-after-requests=N" (from then on
-	// everything is answered with 500; requests for /health do not count).
+	// everything is answered with 500; requests for /health do not count), or
+	// "failing-after-requests=N" (the same, but only /health fails).
 	Fault string
 	// Output takes the log; nil means silence.
 	Output io.Writer

@@ -18,6 +18,7 @@ type fault struct {
 	hang          bool
 	sickAfter     time.Duration // since the start; 0 means never
 	sickAfterHits int64         // requests other than /health; 0 means never
+	failingAfter  int64         // the same, for /health alone
 }
 
 func parseFault(text string) (fault, error) {
@@ -36,6 +37,8 @@ func parseFault(text string) (fault, error) {
 		f.sickAfter, err = time.ParseDuration(value)
 	case "sick-after-requests":
 		f.sickAfterHits, err = strconv.ParseInt(value, 10, 64)
+	case "failing-after-requests":
+		f.failingAfter, err = strconv.ParseInt(value, 10, 64)
 	default:
 		err = errors.New("there is no such fault")
 	}
@@ -67,6 +70,9 @@ func (f *faults) strike(w http.ResponseWriter, r *http.Request, stopping context
 	case f.neverHealthy && probe:
 		refuse(w, http.StatusServiceUnavailable, "the database does not answer")
 		return true
+	case f.failing(probe):
+		refuse(w, http.StatusServiceUnavailable, "the connection pool is exhausted")
+		return true
 	case f.sick(probe):
 		refuse(w, http.StatusInternalServerError, "out of memory")
 		return true
@@ -85,4 +91,16 @@ func (f *faults) sick(probe bool) bool {
 		return f.hits.Load() >= f.sickAfterHits
 	}
 	return f.hits.Add(1) > f.sickAfterHits
+}
+
+// failing is the fault that only the health check sees, before users do.
+func (f *faults) failing(probe bool) bool {
+	if f.failingAfter == 0 {
+		return false
+	}
+	if probe {
+		return f.hits.Load() >= f.failingAfter
+	}
+	f.hits.Add(1)
+	return false
 }
