@@ -9,6 +9,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
+
+	"sofiacall.com/bluegreen/switcher"
 )
 
 // Keep gives the instance's container the configured restart policy.
@@ -32,17 +34,23 @@ func (r *Runtime) Stop(ctx context.Context, instance string) error {
 
 func (r *Runtime) stop(ctx context.Context, c *container.Summary) error {
 	// First the policy, so that neither a crash nor a restart of the engine in
-	// the grace period brings it back.
-	err := r.setRestart(ctx, c.ID, container.RestartPolicy{Name: container.RestartPolicyDisabled})
-	if err != nil || !runs(c.State) {
+	// the grace period brings it back. The engine refuses that between two runs
+	// of a container that keeps dying; once it is stopped, it does not.
+	never := container.RestartPolicy{Name: container.RestartPolicyDisabled}
+	err := r.setRestart(ctx, c.ID, never)
+	if !runs(c.State) || switcher.CodeOf(err) == switcher.CodeTimeout {
 		return ignoreNotFound(err)
 	}
+	refused := err
 	grace := seconds(r.options.StopGracePeriod)
 	limit := r.options.StopGracePeriod + r.options.CallTimeout
 	err = r.engine.callWithin(ctx, limit, "stopping "+describe(*c), func(ctx context.Context) error {
 		_, err := r.engine.api.ContainerStop(ctx, c.ID, client.ContainerStopOptions{Timeout: &grace})
 		return err
 	})
+	if err == nil && refused != nil {
+		err = r.setRestart(ctx, c.ID, never)
+	}
 	return ignoreNotFound(err)
 }
 

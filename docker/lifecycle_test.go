@@ -165,6 +165,26 @@ func TestInstanceIsRestartedOnlyAfterKeep(t *testing.T) {
 	}
 }
 
+func TestInstanceThatKeepsDyingCanBeStopped(t *testing.T) {
+	b := newBench(t, nil)
+	spec := b.spec("--exit", "1", "--slow", "1s")
+	b.start(spec)
+	if err := b.Keep(t.Context(), spec.Instance); err != nil {
+		t.Fatal(err)
+	}
+	name := b.app + "-blue"
+	eventually(t, "the engine pauses between two runs", func() bool {
+		return b.inspect(name).State.Restarting && b.inspect(name).RestartCount > 1
+	})
+	if err := b.Stop(t.Context(), spec.Instance); err != nil {
+		t.Fatal(err)
+	}
+	found := b.inspect(name)
+	if found.State.Running || found.State.Restarting || found.HostConfig.RestartPolicy.Name != container.RestartPolicyDisabled {
+		t.Errorf("state %+v, restart %s", found.State, found.HostConfig.RestartPolicy.Name)
+	}
+}
+
 // kill ends the container's process behind the engine's back: a kill through
 // the engine counts as a stop and is not followed by a restart.
 func kill(t *testing.T, b *bench, name string) {

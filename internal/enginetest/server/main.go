@@ -18,9 +18,9 @@ import (
 func main() {
 	release := flag.String("release", "unnamed", "what / answers with")
 	port := flag.Int("port", 3000, "port to listen on")
-	exit := flag.Int("exit", -1, "say two lines and exit at once with this code")
+	exit := flag.Int("exit", -1, "say two lines and exit with this code")
 	unhealthy := flag.Bool("unhealthy", false, "answer 503 to every health check")
-	slow := flag.Duration("slow", 0, "time before it listens")
+	slow := flag.Duration("slow", 0, "time before it listens, or exits")
 	lingers := flag.Bool("lingers", false, "ignore the stop signal")
 	flag.Parse()
 
@@ -28,6 +28,7 @@ func main() {
 	log.SetOutput(os.Stdout)
 	log.Printf("release %s begins", *release)
 	if *exit >= 0 {
+		time.Sleep(*slow)
 		fmt.Fprintln(os.Stderr, "fatal: cannot go on")
 		os.Exit(*exit)
 	}
