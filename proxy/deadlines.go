@@ -64,8 +64,18 @@ func (f *flight) endRead(err error) {
 		f.bodyErr = err
 		return
 	}
+	f.bodyDone = true
 	if !f.over && !f.severed && !f.h2 {
 		_ = http.NewResponseController(f.ResponseWriter).SetReadDeadline(time.Time{})
+	}
+}
+
+// leaveBody bounds how long the server may read what the backend did not want
+// of an HTTP/1 body, which it does after the handler to keep the connection.
+// The caller holds mu.
+func (f *flight) leaveBody() {
+	if f.hasBody && !f.bodyDone && !f.h2 && !f.severed {
+		_ = http.NewResponseController(f.ResponseWriter).SetReadDeadline(time.Now().Add(f.server.bodyIdle))
 	}
 }
 
@@ -73,19 +83,22 @@ func (f *flight) endRead(err error) {
 type clientBody struct {
 	io.ReadCloser
 	flight *flight
-	ended  bool
+	end    error
 }
 
+// Read repeats the end once it has been reached: the transport looks for bytes
+// beyond the announced length, and by then the server may have closed the body.
 func (b *clientBody) Read(p []byte) (int, error) {
-	if !b.ended {
-		if err := b.flight.armRead(); err != nil {
-			return 0, err
-		}
+	if b.end != nil {
+		return 0, b.end
+	}
+	if err := b.flight.armRead(); err != nil {
+		return 0, err
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.flight.received.Add(int64(n))
-	if err != nil && !b.ended {
-		b.ended = true
+	if err != nil {
+		b.end = err
 		b.flight.endRead(err)
 	}
 	return n, err

@@ -46,6 +46,7 @@ type flight struct {
 	mu         sync.Mutex
 	over       bool
 	severed    bool
+	bodyDone   bool // the body has been read to its end
 	bodyErr    error
 	relay      *relay
 	writeArmed time.Time
@@ -123,6 +124,7 @@ func (f *flight) finish() {
 	f.mu.Lock()
 	f.over = true
 	taken := f.relay != nil
+	f.leaveBody()
 	f.mu.Unlock()
 	if taken {
 		return

@@ -68,6 +68,11 @@ func (s *Server) serve(f *flight, service *Service, table *Table, r *http.Reques
 // forward relays an ordinary request. ReverseProxy panics when a response
 // breaks off half-way; why is noted on the way out.
 func (s *Server) forward(f *flight, r *http.Request) {
+	if f.hasBody && !f.h2 {
+		// Otherwise the server takes what is left of the body away from the
+		// backend as soon as the response begins.
+		_ = http.NewResponseController(f.ResponseWriter).EnableFullDuplex()
+	}
 	whole := false
 	defer func() {
 		if !whole {
