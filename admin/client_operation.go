@@ -6,32 +6,34 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 
 	"sofiacall.com/bluegreen/switcher"
 )
 
-// LostError says that the client lost sight of an operation that goes on.
+// LostError says that the client lost sight of an operation, which does not
+// depend on being watched.
 type LostError struct {
 	App       string
 	Operation string // its id
 	Err       error  // why the client stopped following
 }
 
-// Error says that the operation goes on.
+// Error says what becomes of the operation.
 func (e *LostError) Error() string { return e.problem().Error() }
 
 // Unwrap gives the loss its code, CodeUnreachable, and a hint.
 func (e *LostError) Unwrap() error { return e.problem() }
 
 func (e *LostError) problem() *switcher.Error {
+	what := fmt.Sprintf("the connection was lost; operation %s goes on if the edge does", e.Operation)
+	if errors.Is(e.Err, context.Canceled) {
+		what = fmt.Sprintf("stopped watching; operation %s goes on", e.Operation)
+	}
 	return &switcher.Error{
-		Code: switcher.CodeUnreachable,
-		What: fmt.Sprintf("the connection was lost; operation %s goes on", e.Operation),
+		Code: switcher.CodeUnreachable, What: what,
 		Hint: fmt.Sprintf("bluegreen status --app %s shows it, bluegreen history --app %[1]s how it ended", e.App),
-		Err:  e.Err,
 	}
 }
 
@@ -113,7 +115,7 @@ func follow(answer *http.Response, app string, tell func(switcher.Event)) (switc
 	for {
 		var e switcher.Event
 		if err := events.Decode(&e); err != nil {
-			return switcher.Result{}, lost(answer, app, err)
+			return switcher.Result{}, &LostError{App: app, Operation: answer.Header.Get(headerOperation), Err: err}
 		}
 		if tell != nil {
 			tell(e)
@@ -122,16 +124,6 @@ func follow(answer *http.Response, app string, tell func(switcher.Event)) (switc
 			return *e.Result, resultError(*e.Result)
 		}
 	}
-}
-
-func lost(answer *http.Response, app string, err error) error {
-	switch {
-	case errors.Is(err, context.Canceled):
-		err = errors.New("interrupted")
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		err = errors.New("the edge closed it")
-	}
-	return &LostError{App: app, Operation: answer.Header.Get(headerOperation), Err: err}
 }
 
 func resultError(r switcher.Result) error {

@@ -49,7 +49,7 @@ func showHealth(t *terminal, report admin.HealthReport) {
 		if h.Error != "" {
 			said = printable(h.Error)
 		}
-		t.printf("%s %s %s %s\n", pad(t.mark(answers(h)), 2), pad(t.name(c), 6), pad(string(h.Status), 10), said)
+		t.printf("%s %s %s %s\n", t.mark(answers(h)), pad(t.name(c), 6), pad(string(h.Status), 10), said)
 	}
 }
 

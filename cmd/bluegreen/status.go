@@ -84,7 +84,7 @@ func (p *program) watchStatus(ctx context.Context, client *admin.Client, app str
 			drawStatus(&t, status, time.Now())
 		}
 		t.printf("\n%s\n", t.dim(time.Now().Format(time.TimeOnly)+"  Ctrl-C ends this"))
-		page := bytes.ReplaceAll(screen.Bytes(), []byte("\n"), []byte("\x1b[K\r\n"))
+		page := bytes.ReplaceAll(screen.Bytes(), []byte("\n"), []byte("\x1b[K\n"))
 		p.stdout.printf("\x1b[H%s\x1b[J", page) // over the old one: no flicker
 		return nil
 	})

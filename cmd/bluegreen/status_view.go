@@ -250,7 +250,7 @@ func (v *statusView) certificates() {
 	}
 	byHost := slices.SortedFunc(slices.Values(v.st.Certificates), func(a, b admin.Certificate) int { return cmp.Compare(a.Host, b.Host) })
 	for _, c := range byHost {
-		v.row(label, fmt.Sprintf("%s %s  %s", pad(v.mark(c.OK && !c.Expiring), 2), pad(c.Host, widest), v.validity(c)))
+		v.row(label, fmt.Sprintf("%s %s  %s", v.mark(c.OK && !c.Expiring), pad(c.Host, widest), v.validity(c)))
 		label = ""
 	}
 }

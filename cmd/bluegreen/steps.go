@@ -41,6 +41,8 @@ func (s *steps) finished(e switcher.Event) {
 		s.line(s.out.yellow("!"), e.Step, e.Took, s.out.yellow(text))
 	case e.Warning:
 		s.line("", e.Step, e.Took, "warning: "+text)
+	case e.Step == "" && e.Took == 0:
+		s.out.printf("%s\n", s.out.bold(text)) // what this is about
 	default:
 		s.line(s.out.green("✓"), e.Step, e.Took, text)
 	}

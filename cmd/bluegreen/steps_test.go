@@ -18,6 +18,7 @@ func deployEvents() []switcher.Event {
 		return &switcher.Progress{Text: text, Done: done, Total: total}
 	}
 	return []switcher.Event{
+		at(0, switcher.Event{Text: "sofia-chat r13 (b70e552) goes to green"}),
 		at(0, switcher.Event{Step: "fetch", Progress: progress("pulling sofia-chat-backend:b70e552", 0, 0)}),
 		at(1*time.Second, switcher.Event{Step: "fetch", Progress: progress("12 of 48 MB", 12, 48)}),
 		at(2*time.Second, switcher.Event{Step: "fetch", Progress: progress("36 of 48 MB", 36, 48)}),

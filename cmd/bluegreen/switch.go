@@ -120,6 +120,6 @@ func showPlan(t *terminal, plan switcher.Plan) {
 		if gate.Overridden {
 			text += " (overridden)"
 		}
-		t.printf("  %s %s %s\n", pad(t.mark(gate.OK || gate.Overridden), 2), pad(gate.Gate, 8), printable(text))
+		t.printf("  %s %s %s\n", t.mark(gate.OK || gate.Overridden), pad(gate.Gate, 8), printable(text))
 	}
 }

@@ -75,7 +75,7 @@ func (t *terminal) in(c switcher.Colour, s string) string {
 }
 
 // mark is the sign of what went well or did not; a word where signs may not
-// be shown.
+// be shown. Either is as wide as its opposite.
 func (t *terminal) mark(ok bool) string {
 	switch {
 	case ok && t.live:
