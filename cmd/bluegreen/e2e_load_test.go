@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"sofiacall.com/bluegreen/admin"
+	"sofiacall.com/bluegreen/internal/load"
+	edgetls "sofiacall.com/bluegreen/tls"
+)
+
+// roots trust the edge's own CA.
+func (e *testEdge) roots() *x509.CertPool {
+	e.t.Helper()
+	root, err := edgetls.Root(filepath.Join(e.dir, "state"))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(root)
+	return pool
+}
+
+// rounds is how often production is moved there and back; `make soak` asks for
+// a thousand.
+func rounds(t *testing.T) int {
+	t.Helper()
+	n, err := strconv.Atoi(os.Getenv("BLUEGREEN_SOAK"))
+	if err != nil {
+		return 20
+	}
+	return n
+}
+
+// Invariants 1 and 2: a request that starts after switch or rollback has
+// returned is never served by the other slot, and no request shorter than the
+// drain deadline fails. The load never retries; each transfer is compared by
+// its SHA-256.
+func TestSwitchesAndRollbacksUnderLoadLoseNothing(t *testing.T) {
+	e := newTestEdge(t, "    switch: { bake: 10m }\n")
+	e.Drain = "20s" // far longer than any request of the load, also on a busy machine
+	e.configure()
+	e.start()
+	e.must("deploy", "r0")
+	traffic := load.New(load.Options{Address: e.HTTPS, Host: "app.localhost", RootCAs: e.roots()})
+	traffic.Fence("r0")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- traffic.Run(ctx) }()
+
+	look := func() { time.Sleep(300 * time.Millisecond) } // traffic under a fence
+	move := func(release string, command ...string) {
+		traffic.Fence("")
+		e.must(command...)
+		traffic.Fence(release)
+		look()
+	}
+	live := "r0"
+	look()
+	for n := 1; n <= rounds(t); n++ {
+		next := fmt.Sprintf("r%d", n)
+		e.must("deploy", next)
+		before := traffic.Snapshot().Sockets.Open[live]
+		move(next, "switch")
+		move(live, "rollback")
+		if got := traffic.Snapshot().Sockets.Open[live]; got < before {
+			t.Errorf("round %d: %d WebSockets of %s are left of %d from before the switch", n, got, live, before)
+		}
+		if n%5 == 0 { // and on from the other slot
+			e.must("deploy", next)
+			move(next, "switch")
+			e.must("confirm")
+			live = next
+		}
+		if s := traffic.Snapshot(); s.Failed()+s.Stale() > 0 {
+			t.Errorf("round %d: %d failed, %d stale: %q", n, s.Failed(), s.Stale(), s.Errors())
+			break
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	stats := traffic.Snapshot()
+	for _, kind := range load.Kinds() {
+		k := stats.Kinds[kind]
+		t.Logf("%-20s %6d done, %d failed, %d stale, p50 %v, p99 %v", kind, k.Done, k.Failed, k.Stale, k.P50, k.P99)
+		if k.Done == 0 {
+			t.Errorf("no %s was done: nothing is known of it", kind)
+		}
+	}
+	t.Logf("WebSockets: %d opened, %d closed with 1012 at their deadline", stats.Sockets.Opened, stats.Sockets.ClosedByEdge)
+	if stats.Failed()+stats.Stale() > 0 || len(stats.Sockets.Broken) > 0 {
+		t.Errorf("%d failed, %d stale, broken sockets %v: %q", stats.Failed(), stats.Stale(), stats.Sockets.Broken, stats.Errors())
+	}
+	e.eventually("idle", func(st admin.Status) bool {
+		b, g := st.Slots["blue"], st.Slots["green"]
+		return b.InFlight+b.Upgraded+g.InFlight+g.Upgraded == 0
+	})
+}
+
+// dialSocket opens a WebSocket through the edge.
+func (e *testEdge) dialSocket(ctx context.Context) *websocket.Conn {
+	e.t.Helper()
+	conn, _, err := websocket.Dial(ctx, "https://app.localhost/ws", &websocket.DialOptions{HTTPClient: e.client()})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	if _, _, err := conn.Read(ctx); err != nil { // the greeting
+		e.t.Fatal(err)
+	}
+	return conn
+}
+
+func TestAWebSocketLivesUntilItsOwnDeadline(t *testing.T) {
+	e := newTestEdge(t, "")
+	e.WebSockets = "10s"
+	e.configure()
+	e.start()
+	e.must("deploy", "a")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	conn := e.dialSocket(ctx)
+	defer conn.CloseNow()
+	e.must("deploy", "b")
+	e.must("switch")
+	drain := e.status().Drain
+	if drain == nil || drain.UpgradedUntil == nil {
+		t.Fatalf("drain = %+v, want one that waits for the WebSocket", drain)
+	}
+	_, _, err := conn.Read(ctx)
+	var closed websocket.CloseError
+	if !errors.As(err, &closed) || closed.Code != websocket.StatusServiceRestart {
+		t.Errorf("the socket ended with %v, want close code 1012", err)
+	}
+	if early := time.Until(*drain.UpgradedUntil); early > 0 {
+		t.Errorf("the socket was closed %v before its deadline", early)
+	}
+	if got := e.release("app.localhost"); got != "b" {
+		t.Errorf("production shows %s", got)
+	}
+}
+
+func TestAWebSocketLivesAcrossARollbackToItsSlot(t *testing.T) {
+	e := newTestEdge(t, "")
+	e.start()
+	e.must("deploy", "a")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	conn := e.dialSocket(ctx)
+	defer conn.CloseNow()
+	e.must("deploy", "b")
+	e.must("switch")
+	e.must("rollback", "--wait") // until green is drained and stopped
+	time.Sleep(2500 * time.Millisecond)
+	if err := conn.Ping(conn.CloseRead(ctx)); err != nil {
+		t.Errorf("the socket did not survive: %v", err)
+	}
+}
