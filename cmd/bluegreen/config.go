@@ -14,14 +14,14 @@ import (
 func newConfigCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
-		Short: "Check the configuration file, print its schema",
+		Short: "Check the configuration file, print what follows from it",
 		Long:  `Config looks at the configuration file without a running edge.`,
 		Example: `  bluegreen config check bluegreen.yaml
   bluegreen config schema > bluegreen.schema.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newConfigCheckCommand(p), newConfigSchemaCommand(p))
+	cmd.AddCommand(newConfigCheckCommand(p), newConfigSchemaCommand(p), newConfigRootCommand(p))
 	return cmd
 }
 
