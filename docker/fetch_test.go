@@ -153,6 +153,20 @@ func TestImportedProgramRunsAndReplacesTheImageBefore(t *testing.T) {
 	if err := docker.ImportProgram(t.Context(), "", ref, filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("a program that does not exist was imported")
 	}
+	if err := docker.RemoveImage(t.Context(), "", ref); err == nil {
+		t.Error("an image in use was removed")
+	}
+	if err := b.Remove(t.Context(), spec.Instance); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second finds nothing
+		if err := docker.RemoveImage(t.Context(), "", ref); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := b.api.ImageInspect(t.Context(), ids[1]); err == nil {
+		t.Error("the removed image is still there")
+	}
 }
 
 func second[T any](_ T, err error) error { return err }

@@ -48,6 +48,21 @@ func ImportProgram(ctx context.Context, host, ref, program string, arguments ...
 	})
 }
 
+// RemoveImage takes the name ref off its image, and removes the image if it has
+// no other name and nothing uses it. An unknown one is no error. host is as in
+// [Options].
+func RemoveImage(ctx context.Context, host, ref string) error {
+	api, err := dial(host)
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	return ignoreNotFound(newEngine(api, defaultCallTimeout).call(ctx, "removing image "+ref, func(ctx context.Context) error {
+		_, err := api.ImageRemove(ctx, ref, client.ImageRemoveOptions{})
+		return err
+	}))
+}
+
 // checkStatic refuses a program that needs a dynamic linker, for there is none
 // in the image and the kernel's words for that are "no such file".
 func checkStatic(program string) error {
