@@ -18,7 +18,9 @@ func newDemoCommand(p *program) *cobra.Command {
 		Long: `Demo starts an edge on loopback with a CA of its own and a built-in chat as the
 backend, keeps real load on it, and plays the life of a release: deploy, test,
 switch, rollback, and a faulty release that is rolled back by itself. It needs
-no root, no Docker and no network, and leaves nothing behind.
+no root, no Docker and no network, and leaves nothing behind. With --docker the
+releases are containers of a throw-away app called demo-...; containers and
+images go with it, unless the demo itself is killed.
 
 It goes on until Ctrl-C, so that you can open the chat in a browser and run the
 other commands against it. With --once it ends by itself, with exit code 0 only

@@ -163,7 +163,7 @@ func (d *demoScreen) intro() {
 
 // last shows how the newest record in the history came about.
 func (d *demoScreen) last(ctx context.Context) {
-	history, err := d.stage.client.History(ctx, demoApp)
+	history, err := d.stage.client.History(ctx, d.stage.app)
 	if err != nil || len(history.History) == 0 {
 		return
 	}
@@ -184,6 +184,6 @@ func (d *demoScreen) invite() {
 		t.printf("  trust it    %s\n", d.stage.path("state/ca/root.pem"))
 		t.printf("  try         export BLUEGREEN_SOCKET=%s\n", d.stage.path("admin.sock"))
 		t.printf("              bluegreen status --watch\n")
-		t.printf("              bluegreen deploy v4 && bluegreen switch && bluegreen rollback\n\n")
+		t.printf("              bluegreen deploy %s && bluegreen switch && bluegreen rollback\n\n", demoInvited)
 	})
 }

@@ -2,20 +2,23 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"sofiacall.com/bluegreen/admin"
 	"sofiacall.com/bluegreen/config"
-	"sofiacall.com/bluegreen/docker"
 	"sofiacall.com/bluegreen/internal/chat"
 	"sofiacall.com/bluegreen/internal/load"
 	"sofiacall.com/bluegreen/switcher"
@@ -23,10 +26,8 @@ import (
 )
 
 const (
-	demoApp      = "chat"
 	demoHost     = "app.localhost"
 	demoInternal = "internal.app.localhost"
-	demoImage    = "bluegreen-demo/chat"
 
 	// demoFault makes the health check of v3 fail soon after production has
 	// reached it, while what users ask for is still answered.
@@ -35,6 +36,8 @@ const (
 
 // demoStage is the demo's edge, its load, and the folder it all lives in.
 type demoStage struct {
+	app    string // its name
+	images demoImages
 	dir    string
 	log    *os.File
 	https  string // address
@@ -50,10 +53,14 @@ func newDemoStage(ctx context.Context, p *program, o demoOptions) (_ *demoStage,
 	if err != nil {
 		return nil, err
 	}
-	s := &demoStage{dir: dir}
+	s := &demoStage{app: "chat", dir: dir}
+	if o.docker {
+		s.app = "demo-" + strings.ToLower(rand.Text()[:8])
+		s.images.repository = "bluegreen/" + s.app
+	}
 	defer func() {
 		if err != nil {
-			os.RemoveAll(dir)
+			_ = s.forget() // what went wrong first is what matters
 		}
 	}()
 	if s.https, err = demoAddress(o.https); err != nil {
@@ -117,7 +124,7 @@ func (s *demoStage) configuration(ctx context.Context, inDocker bool) (string, e
 	}
 	backend, err := s.processes()
 	if inDocker {
-		backend, err = containers(ctx)
+		backend, err = s.images.configuration(), s.images.build(ctx)
 	}
 	if err != nil {
 		return "", err
@@ -135,7 +142,7 @@ apps:
     health: { interval: 500ms, deadline: 30s }
     drain: { timeout: 10s, websockets: 4s }
     switch: { bake: 30s }
-`, s.https, s.path("admin.sock"), s.path("state"), demoApp, demoHost, demoInternal, backend, ports[0], ports[1]), nil
+`, s.https, s.path("admin.sock"), s.path("state"), s.app, demoHost, demoInternal, backend, ports[0], ports[1]), nil
 }
 
 func (s *demoStage) path(name string) string { return filepath.Join(s.dir, name) }
@@ -154,37 +161,25 @@ func (s *demoStage) processes() (string, error) {
       stop_grace_period: 3s`, self, demoFault), nil
 }
 
-// containers is the same with images that hold nothing but this program.
-func containers(ctx context.Context) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("finding this program: %w", err)
-	}
-	for _, release := range demoReleases {
-		err := docker.ImportProgram(ctx, "", demoImage+":"+release, self, "chat", "--fault", demoFault, "--release", release)
-		if err != nil {
-			return "", err
-		}
-	}
-	return fmt.Sprintf(`    image: %s
-    pull: never
-    container: { name: "bluegreen-demo-{colour}", port: 3000, stop_grace_period: 3s }`, demoImage), nil
-}
-
+// freeLoopbackPorts returns ports below those that the kernel gives to outgoing
+// connections: the load, which makes many, would else take them meanwhile.
 func freeLoopbackPorts(n int) (ports []int, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+	const lowest, highest = 20000, 32000
+	for range 100 {
+		if len(ports) == n {
+			return ports, nil
 		}
-		defer l.Close()
-		ports = append(ports, port(l.Addr()))
+		try := net.JoinHostPort("127.0.0.1", strconv.Itoa(lowest+mathrand.IntN(highest-lowest)))
+		if l, err := net.Listen("tcp", try); err == nil {
+			defer l.Close() // not before all are found, so that they differ
+			ports = append(ports, port(l.Addr()))
+		}
 	}
-	return ports, nil
+	return nil, errors.New("finding free ports on loopback")
 }
 
-// clear removes the backends, which a real edge would leave running, and the
-// folder.
+// clear removes the backends, which a real edge would leave running, and what
+// they were made from.
 func (s *demoStage) clear() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -192,7 +187,14 @@ func (s *demoStage) clear() error {
 	problem := s.edge.removeInstances(ctx)
 	s.edge.close()
 	s.log.Close()
-	return errors.Join(problem, os.RemoveAll(s.dir))
+	return errors.Join(problem, s.forget())
+}
+
+// forget removes the images and the folder.
+func (s *demoStage) forget() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return errors.Join(s.images.remove(ctx), os.RemoveAll(s.dir))
 }
 
 // removeInstances takes away what the edge has started.
@@ -233,7 +235,7 @@ func (s *demoStage) release(ctx context.Context, host string) (string, error) {
 
 // status is what `bluegreen status` would show.
 func (s *demoStage) status(ctx context.Context) (admin.Status, error) {
-	return s.client.Status(ctx, demoApp)
+	return s.client.Status(ctx, s.app)
 }
 
 // browser is a client that trusts the demo's CA and needs no name server.
@@ -252,7 +254,7 @@ func (s *demoStage) browser() *http.Client {
 
 // durations lists how long the operations of a kind took.
 func (s *demoStage) durations(ctx context.Context, kind switcher.Kind) (byHand, byItself []time.Duration) {
-	history, err := s.client.History(ctx, demoApp)
+	history, err := s.client.History(ctx, s.app)
 	if err != nil {
 		return nil, nil
 	}

@@ -13,6 +13,9 @@ import (
 // demoReleases are what the story deploys, in order; the last one is faulty.
 var demoReleases = [...]string{"v1", "v2", "v3"}
 
+// demoInvited is the release that a person may deploy after the story.
+const demoInvited = "v4"
+
 // story is what happens in the demo. Every operation goes through the admin
 // socket, as the command line's do.
 type story struct {
@@ -122,7 +125,7 @@ func (s *story) again(ctx context.Context) error {
 	if err := s.pause(ctx, time.Second); err != nil {
 		return err
 	}
-	return s.do(s.stage.client.Confirm(ctx, demoApp, s.show.event))
+	return s.do(s.stage.client.Confirm(ctx, s.stage.app, s.show.event))
 }
 
 // faulty waits until the edge has gone back by itself.
@@ -161,20 +164,20 @@ func (s *story) tidy(ctx context.Context) error {
 	if err := s.pause(ctx, time.Second); err != nil {
 		return err
 	}
-	return s.do(s.stage.client.Discard(ctx, demoApp, s.show.event))
+	return s.do(s.stage.client.Discard(ctx, s.stage.app, s.show.event))
 }
 
 func (s *story) deploy(ctx context.Context, release string) error {
-	return s.do(s.stage.client.Deploy(ctx, demoApp, switcher.DeployRequest{Commit: release}, s.show.event))
+	return s.do(s.stage.client.Deploy(ctx, s.stage.app, switcher.DeployRequest{Commit: release}, s.show.event))
 }
 
 func (s *story) doSwitch(ctx context.Context) error {
-	return s.do(s.stage.client.Switch(ctx, demoApp, switcher.SwitchRequest{}, s.show.event))
+	return s.do(s.stage.client.Switch(ctx, s.stage.app, switcher.SwitchRequest{}, s.show.event))
 }
 
 func (s *story) doRollback(ctx context.Context) error {
 	r := switcher.RollbackRequest{Reason: "the logo is upside down"}
-	return s.do(s.stage.client.Rollback(ctx, demoApp, r, s.show.event))
+	return s.do(s.stage.client.Rollback(ctx, s.stage.app, r, s.show.event))
 }
 
 // change moves production while the load watches: from the moment the command
