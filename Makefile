@@ -39,7 +39,7 @@ endif
 
 .PHONY: soak
 soak: need-go prepare ## a thousand switches and rollbacks under load
-	BLUEGREEN_SOAK=1000 CGO_ENABLED=1 go test -race -p 1 -timeout 3h -count 1 -v -run Soak ./...
+	BLUEGREEN_SOAK=1000 CGO_ENABLED=1 go test -race -timeout 4h -count 1 -v -run UnderLoad ./cmd/bluegreen
 
 .PHONY: lint
 lint: vet ## go vet, gofmt, staticcheck and shellcheck
