@@ -1,6 +1,7 @@
 package docker_test
 
 import (
+	"context"
 	"errors"
 	"net/url"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
 
 	"sofiacall.com/bluegreen/docker"
 	"sofiacall.com/bluegreen/internal/enginetest"
@@ -282,5 +284,24 @@ func TestPruneRemovesUnusedImagesAndLeavesUsedOnes(t *testing.T) {
 	}
 	if _, err := b.api.ImageInspect(t.Context(), unused.ID); err == nil {
 		t.Error("the unused image is still there")
+	}
+}
+
+func TestPausedContainerCanBeStoppedAndStarted(t *testing.T) {
+	b := newBench(t, nil)
+	spec := b.spec("--release", "awake")
+	b.start(spec)
+	for _, end := range []func(context.Context, string) error{b.Stop, b.Remove} {
+		get(t, spec.Port, "/", nil)
+		if _, err := b.api.ContainerPause(t.Context(), b.app+"-blue", client.ContainerPauseOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := end(t.Context(), spec.Instance); err != nil {
+			t.Fatal(err)
+		}
+		b.start(spec)
+	}
+	if got := get(t, spec.Port, "/", nil); got != "awake\n" {
+		t.Errorf("it answers %q", got)
 	}
 }

@@ -75,7 +75,7 @@ func TestWaitSurvivesABrokenConnection(t *testing.T) {
 	gate := enginetest.NewGate(t, b.api)
 	r := b.runtime(func(o *docker.Options) { o.Host = gate.Host() })
 	waiting := make(chan struct{})
-	gate.OnRequest("/wait", func() { close(waiting) })
+	gate.OnRequest("/events", func() { close(waiting) })
 	type ended struct {
 		code int
 		err  error

@@ -25,25 +25,27 @@ func (r *Runtime) Start(ctx context.Context, spec switcher.Spec) error {
 	if existing != nil && runs(existing.State) {
 		return nil
 	}
-	if err := r.nameIsFree(all, spec); err != nil {
-		return err
-	}
-	if err := r.portIsFree(ctx, all, spec); err != nil {
-		return r.withoutRemains(ctx, spec, err)
-	}
-	var id string
-	if existing != nil {
-		id = existing.ID
-	} else {
-		id, err = r.create(ctx, all, spec)
-	}
-	if err == nil {
-		err = r.run(ctx, id, spec)
-	}
-	if err != nil {
+	if err := r.bringUp(ctx, all, existing, spec); err != nil {
 		return r.withoutRemains(ctx, spec, err)
 	}
 	return nil
+}
+
+func (r *Runtime) bringUp(ctx context.Context, all []container.Summary, existing *container.Summary, spec switcher.Spec) error {
+	if err := r.portIsFree(ctx, all, spec); err != nil {
+		return err
+	}
+	if existing != nil {
+		return r.run(ctx, existing.ID, spec)
+	}
+	if err := r.nameIsFree(all, spec); err != nil {
+		return err
+	}
+	id, err := r.create(ctx, all, spec)
+	if err != nil {
+		return err
+	}
+	return r.run(ctx, id, spec)
 }
 
 // instance finds an instance of the app among all containers.

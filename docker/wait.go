@@ -3,9 +3,10 @@ package docker
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
-	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/client"
 )
 
@@ -21,44 +22,44 @@ func (r *Runtime) Wait(ctx context.Context, instance string) (exitCode int, err 
 	if err != nil {
 		return 0, err
 	}
-	doing := "waiting for " + describe(*found)
-	for {
-		state, err := r.inspect(ctx, found.ID)
-		if err == nil && !runs(state.State.Status) {
-			return state.State.ExitCode, nil
-		}
-		if notFound(err) {
-			return 0, err
-		}
-		if err == nil {
-			if code, err := r.nextExit(ctx, doing, found.ID); err == nil {
-				return code, nil
-			}
+	for began := time.Now(); ; {
+		exitCode, err := r.exitSince(ctx, began, found.ID)
+		if err == nil || notFound(err) {
+			return exitCode, err
 		}
 		select {
 		case <-ctx.Done():
-			return 0, fmt.Errorf("%s: %w", doing, context.Cause(ctx))
+			return 0, fmt.Errorf("waiting for %s: %w", describe(*found), context.Cause(ctx))
 		case <-time.After(reconnect):
 		}
 	}
 }
 
-// nextExit waits on the engine's own stream, which tells the exit code even of
-// a container that is restarted at once.
-func (r *Runtime) nextExit(ctx context.Context, doing, id string) (exitCode int, err error) {
-	if err := r.engine.ready(ctx, doing); err != nil {
+// exitSince waits for the event of the container's death. The engine's own wait
+// reads the exit code late: of a container that is restarted at once it may
+// say 0. Events since the beginning are told again, so that none falls between
+// the subscription and the look at the state, or into a broken connection.
+func (r *Runtime) exitSince(ctx context.Context, began time.Time, id string) (exitCode int, err error) {
+	if err := r.engine.ready(ctx, "waiting for container "+short(id)); err != nil {
 		return 0, err
 	}
-	// One of the channels is always served, also when ctx ends; waiting for
-	// ctx besides would leave the client's goroutine behind.
-	waiting := r.engine.api.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	watched, cancel := context.WithCancel(ctx)
+	defer cancel()
+	deaths := r.engine.api.Events(watched, client.EventsListOptions{
+		Since:   fmt.Sprintf("%d.%09d", began.Unix(), began.Nanosecond()),
+		Filters: client.Filters{}.Add("container", id).Add("event", string(events.ActionDie)),
+	})
+	now, err := r.inspect(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if !runs(now.State.Status) {
+		return now.State.ExitCode, nil
+	}
 	select {
-	case ended := <-waiting.Result:
-		if ended.Error != nil {
-			return 0, fmt.Errorf("%s: %s", doing, ended.Error.Message)
-		}
-		return int(ended.StatusCode), nil
-	case err := <-waiting.Error:
+	case death := <-deaths.Messages:
+		return strconv.Atoi(death.Actor.Attributes["exitCode"])
+	case err := <-deaths.Err:
 		return 0, err
 	}
 }
