@@ -82,6 +82,7 @@ func (a *App) proveBack(op *Operation, to Colour, why string) (string, error) {
 	told("production answers on %s", to)
 	a.repoint(Internal)
 	if b := a.backend(failed); b != nil {
+		op.enter("drain")
 		op.say("%s drains (%s) and is then stopped, its logs are kept", failed, inFlight(b))
 	}
 	a.retire(failed)
@@ -125,6 +126,8 @@ func (a *App) neitherAnswers(ctx context.Context, op *Operation, to Colour, caus
 		return err
 	}
 	a.repoint(Production, Internal)
+	a.leaveUnswept() // one of them may have to be started again
+	a.wakeSweep()
 	a.setAlert("neither release answers as it should: production is on %s, nothing was stopped", keep)
 	return &Error{Code: CodeUnhealthy,
 		What: fmt.Sprintf("the previous release does not answer either; production is on %s, nothing was stopped", keep), Err: cause,

@@ -153,7 +153,10 @@ func (a *App) slotStatus(c Colour, slot Slot, settings *Settings) SlotStatus {
 	}
 	st := SlotStatus{
 		State: slot.State, Release: slot.Release, Instance: slot.Instance,
-		Address: address(port), Health: a.healthOf(c),
+		Address: address(port), Health: Health{Status: Unknown},
+	}
+	if slot.warm() || slot.State == Starting {
+		st.Health = a.healthOf(c)
 	}
 	if b := a.backend(c); b != nil {
 		st.InFlight, st.Upgraded = b.InFlight(), b.Upgraded()

@@ -24,7 +24,7 @@ type demoFigures struct {
 
 func (f demoFigures) print(t *terminal) {
 	t.printf("\n%s\n\n", t.bold("What was measured"))
-	t.printf("  %-22s %8s %7s %9s %9s %9s\n", t.dim("traffic"), "done", "failed", "p50", "p99", "max")
+	t.printf("  %s\n", t.dim(fmt.Sprintf("%-22s %8s %7s %9s %9s %9s", "traffic", "done", "failed", "p50", "p99", "max")))
 	for _, kind := range load.Kinds() {
 		k, ok := f.Kinds[kind]
 		if !ok {

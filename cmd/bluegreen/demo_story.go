@@ -78,7 +78,7 @@ func (s *story) first(ctx context.Context) error {
 	s.stage.load.Fence("v1")
 	s.stage.load.start(ctx)
 	s.began = time.Now()
-	s.show.say("load begins: HTTP/1.1, HTTP/2, uploads, downloads, event streams, WebSockets; nothing is ever sent twice")
+	s.show.say("load begins: HTTP/1.1, HTTP/2, transfers, event streams, WebSockets; no retries")
 	return s.pause(ctx, 2*time.Second)
 }
 

@@ -70,6 +70,6 @@ func (p *program) serve(ctx context.Context, file string) error {
 			}
 		}
 	}()
-	defer daemon.SdNotify(false, daemon.SdNotifyStopping)
+	defer context.AfterFunc(ctx, func() { daemon.SdNotify(false, daemon.SdNotifyStopping) })()
 	return e.run(ctx)
 }
