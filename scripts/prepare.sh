@@ -21,6 +21,7 @@ want gcc gcc libc6-dev
 want git git
 want curl curl ca-certificates
 want shellcheck shellcheck
+want ip iproute2
 "$here/engine.sh" --answers || want dockerd docker.io
 
 if [ -n "$missing" ]; then
