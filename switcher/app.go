@@ -108,7 +108,8 @@ func (a *App) load() error {
 	a.store = store
 	a.state.Store(state)
 	for _, c := range Colours() {
-		if slot := state.Slots[c]; slot.warm() {
+		// A failed slot is routed again when the other one turns out to be dead.
+		if slot := state.Slots[c]; slot.warm() || slot.State == Failed {
 			a.backends[c] = a.newBackend(slot.Port)
 		}
 	}

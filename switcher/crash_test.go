@@ -61,6 +61,11 @@ func TestAfterACrashAtAnyStepTheNextStartServesWhatIsOnDisk(t *testing.T) {
 		{"switch", two, func(a *App) (*Operation, error) { return a.Switch(who, SwitchRequest{}) }},
 		{"switch that fails its probe", func(l *lab) { two(l); l.bench.setSick("b", errors.New("answered 500")) },
 			func(a *App) (*Operation, error) { return a.Switch(who, SwitchRequest{Force: "try it"}) }},
+		{"switch when neither answers", func(l *lab) {
+			two(l)
+			l.bench.setSick("a", errors.New("answered 500"))
+			l.bench.setSick("b", errors.New("answered 500"))
+		}, func(a *App) (*Operation, error) { return a.Switch(who, SwitchRequest{Force: "try it"}) }},
 		{"confirm", switched, func(a *App) (*Operation, error) { return a.Confirm(who) }},
 		{"rollback", switched, func(a *App) (*Operation, error) { return a.Rollback(who, RollbackRequest{}) }},
 		{"discard", two, func(a *App) (*Operation, error) { return a.Discard(who) }},
@@ -134,8 +139,14 @@ func (l *lab) survives(c crash, records int, before Colour) {
 			l.t.Errorf("%s: %s runs: %v, want %v", c.point, id, running[id], up)
 		}
 	}
-	if got := st.Slots[st.Active].Health.Status; st.Active != "" && got != Healthy {
-		l.t.Errorf("%s: the active slot is %s", c.point, got)
+	if st.Active != "" {
+		slot := st.Slots[st.Active]
+		if sick := c.bench.answer(slot.Address) != nil; sick != (slot.Health.Status == Unhealthy) {
+			l.t.Errorf("%s: the active slot is %s, its release is sick: %v", c.point, slot.Health.Status, sick)
+		}
+		if next.app.Service(Production).Route().Backend == nil {
+			l.t.Errorf("%s: production leads nowhere", c.point)
+		}
 	}
 	// An operation that was journaled is told once, whether it was finished
 	// or not.

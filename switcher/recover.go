@@ -101,17 +101,18 @@ func (a *App) recover(ctx context.Context, op *Operation) (string, error) {
 	if left != nil {
 		op.say("%s by %s was interrupted in step %q", left.Kind, left.Actor, left.Step)
 	}
+	a.mu.Lock()
+	a.unswept = false
+	a.mu.Unlock()
 	repaired, err := a.reconcile(ctx, op)
 	if left != nil && (err == nil || ctx.Err() == nil) {
 		err = errors.Join(err, a.resume(op, left))
 	}
 	if err != nil {
+		a.leaveUnswept()
 		op.silent = op.Actor == Self // told again at every attempt otherwise
 		return "", err
 	}
-	a.mu.Lock()
-	a.unswept = false
-	a.mu.Unlock()
 	if repaired == 0 {
 		op.silent = op.Actor == Self
 		return "routes and containers are as recorded", nil
@@ -220,6 +221,13 @@ func (a *App) reconcile(ctx context.Context, op *Operation) (repaired int, err e
 	return repaired, nil
 }
 
+// undecided reports whether a rollback was cut short before its probe. Until
+// that has shown that the previous release answers, nothing is stopped.
+func (a *App) undecided() bool {
+	j := a.state.Load().Operation
+	return j != nil && j.Step == "back"
+}
+
 // repair brings one slot's instance to where its state says it should be.
 func (a *App) repair(ctx context.Context, op *Operation, c Colour, slot Slot, running map[string]bool) (int, error) {
 	runtime := a.settings.Load().Runtime
@@ -227,6 +235,8 @@ func (a *App) repair(ctx context.Context, op *Operation, c Colour, slot Slot, ru
 	switch {
 	case slot.State == Starting:
 		return 0, a.step(op, "forget", func(s *State) { s.empty(c) })
+	case slot.State == Failed && a.undecided():
+		return 0, nil
 	case slot.State == Failed && up:
 		op.say("stopping %s, which had failed", slot.Instance)
 		if _, err := a.emptyOut(ctx, op, c); err != nil {
