@@ -4,16 +4,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,7 +22,7 @@ import (
 	"time"
 
 	"sofiacall.com/bluegreen/admin"
-	edgetls "sofiacall.com/bluegreen/tls"
+	"sofiacall.com/bluegreen/switcher"
 )
 
 // testEdge is a real bluegreen serve in a process of its own, with one app
@@ -34,10 +35,17 @@ type testEdge struct {
 	process *exec.Cmd
 	log     *os.File
 
+	App         string // its name
 	HTTP, HTTPS string // addresses
 	Blue, Green int    // ports
 	Dir, Chat   string
+	Interval    string // of the health checks
+	Deadline    string // for a new release to become healthy
+	Environment string // of the instances
 	Extra       string // lines of the app's section
+
+	Drain, WebSockets string // deadlines
+	Apps              string // further apps
 }
 
 const edgeConfig = `edge: { http: "{{.HTTP}}", https: "{{.HTTPS}}" }
@@ -45,15 +53,21 @@ tls: { issuer: internal }
 admin: { socket: {{.Dir}}/admin.sock }
 state: { dir: {{.Dir}}/state }
 apps:
-  chat:
+  {{.App}}:
     production: [app.localhost]
     internal: [internal.app.localhost]
     runtime: process
-    process: { command: [{{.Chat}}], stop_grace_period: 2s }
+    process: { command: [{{.Chat}}], stop_grace_period: 2s, environment: { {{.Environment}} } }
     slots: { blue: { port: {{.Blue}} }, green: { port: {{.Green}} } }
-    health: { interval: 200ms, timeout: 2s, deadline: 20s }
-    drain: { timeout: 2s, websockets: 2s }
-{{.Extra}}`
+    health: { interval: {{.Interval}}, timeout: 2s, deadline: {{.Deadline}} }
+    drain: { timeout: {{.Drain}}, websockets: {{.WebSockets}} }
+{{.Extra}}
+{{.Apps}}`
+
+// Releases that fail, by their commit: bad is never healthy, dies exits at
+// once, sickens is healthy for three seconds, touchy and touchier until
+// their first request.
+const chatFaults = "--fault, bad=never-healthy, --fault, dies=exit, --fault, sickens=sick-after=3s, --fault, touchy=sick-after-requests=1, --fault, touchier=sick-after-requests=1"
 
 // newTestEdge writes the configuration of an edge and sees to it that nothing
 // of it is left at the end of the test. extra are further lines of the app's
@@ -70,8 +84,9 @@ func newTestEdge(t *testing.T, extra string) *testEdge {
 	}
 	ports := freePorts(t, 4)
 	e := &testEdge{
-		t: t, dir: dir, Dir: dir, Chat: self + `, chat, --fault, bad=never-healthy, --fault, dies=exit, --fault, sickens=sick-after=3s`,
-		HTTP: loopback(ports[0]), HTTPS: loopback(ports[1]), Blue: ports[2], Green: ports[3], Extra: extra,
+		t: t, dir: dir, Dir: dir, App: "chat", Chat: self + ", chat, " + chatFaults, Interval: "200ms", Deadline: "20s",
+		Environment: `GORACE: "atexit_sleep_ms=0"`, // the race detector lets a program end a second late otherwise
+		HTTP:        loopback(ports[0]), HTTPS: loopback(ports[1]), Blue: ports[2], Green: ports[3], Extra: extra, Drain: "2s", WebSockets: "2s",
 	}
 	e.configure()
 	t.Cleanup(e.clear)
@@ -86,6 +101,20 @@ func (e *testEdge) configure() {
 		e.t.Fatal(err)
 	}
 	if err := os.WriteFile(e.config(), text.Bytes(), 0o600); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+func (e *testEdge) file(name string) string { return filepath.Join(e.dir, name) }
+
+// write makes a file in the edge's directory, whole at once.
+func (e *testEdge) write(name, text string) {
+	e.t.Helper()
+	err := os.WriteFile(e.file(name+".new"), []byte(text), 0o600)
+	if err == nil {
+		err = os.Rename(e.file(name+".new"), e.file(name))
+	}
+	if err != nil {
 		e.t.Fatal(err)
 	}
 }
@@ -118,12 +147,16 @@ func (e *testEdge) launch() {
 	}
 	defer e.log.Close()
 	e.process = exec.Command("bluegreen", "serve", "--config", e.config())
-	e.process.Env = append(os.Environ(), e.env...)
+	e.process.Env = append(environ(), e.env...)
 	e.process.Stdout, e.process.Stderr = e.log, e.log
 	if err := e.process.Start(); err != nil {
 		e.t.Fatal(err)
 	}
 }
+
+// environ is the environment of a program under test, which has nothing to
+// wait for when it ends.
+func environ() []string { return append(os.Environ(), "GORACE=atexit_sleep_ms=0") }
 
 // kill ends the edge like a crash does.
 func (e *testEdge) kill() { e.end(syscall.SIGKILL) }
@@ -142,10 +175,20 @@ func (e *testEdge) end(signal syscall.Signal) {
 
 // dead waits until the edge has ended by itself.
 func (e *testEdge) dead() {
-	if e.process != nil {
-		e.process.Wait()
-		e.process = nil
+	e.t.Helper()
+	e.await("the edge ends", e.exited)
+	e.process.Wait()
+	e.process = nil
+}
+
+// exited reports whether the edge has ended and not yet been waited for.
+func (e *testEdge) exited() bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", e.process.Process.Pid))
+	if err != nil {
+		return true
 	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(rest, "Z")
 }
 
 func (e *testEdge) logged() string {
@@ -166,18 +209,28 @@ func (e *testEdge) clear() {
 }
 
 // instances lists the processes that an edge with its state in dir has
-// started: they have its directory of instances open.
+// started.
 func instances(dir string) (pids []int) {
+	for _, pid := range running(dir) {
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
+// running is instances with their ids: their output goes to a file of that
+// name in the edge's directory of instances.
+func running(dir string) map[string]int {
+	found := map[string]int{}
 	links, _ := filepath.Glob("/proc/[0-9]*/fd/1")
 	for _, link := range links {
 		if target, err := os.Readlink(link); err == nil && strings.HasPrefix(target, filepath.Join(dir, "state", "processes")) {
 			var pid int
 			if _, err := fmt.Sscanf(link, "/proc/%d/fd/1", &pid); err == nil {
-				pids = append(pids, pid)
+				found[strings.TrimSuffix(filepath.Base(target), ".log")] = pid
 			}
 		}
 	}
-	return pids
+	return found
 }
 
 // result is how one command line ended.
@@ -197,7 +250,7 @@ func (e *testEdge) cliEnv(env []string, args ...string) result {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bluegreen", args...)
-	cmd.Env = append(append(os.Environ(), "BLUEGREEN_SOCKET="+e.socket()), env...)
+	cmd.Env = append(append(environ(), "BLUEGREEN_SOCKET="+e.socket()), env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -240,7 +293,7 @@ func (e *testEdge) ask() (admin.Status, error) {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	return client.Status(ctx, "chat")
+	return client.Status(ctx, e.App)
 }
 
 func (e *testEdge) status() admin.Status {
@@ -268,27 +321,86 @@ func (e *testEdge) eventually(what string, ok func(admin.Status) bool) admin.Sta
 	}
 }
 
+// await polls until ok holds.
+func (e *testEdge) await(what string, ok func() bool) {
+	e.t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			e.t.Fatalf("never: %s\n%s", what, e.logged())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// recorded reads the app's state as it is on disk; it must be readable at any
+// moment.
+func (e *testEdge) recorded() *switcher.State {
+	e.t.Helper()
+	data, err := os.ReadFile(e.stateFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return &switcher.State{}
+	}
+	state := &switcher.State{}
+	if err == nil {
+		err = json.Unmarshal(data, state)
+	}
+	if err != nil {
+		e.t.Fatalf("reading the recorded state: %v", err)
+	}
+	return state
+}
+
+func (e *testEdge) stateFile() string { return e.file("state/apps/" + e.App + "/state.json") }
+
+// records lists the ids of the instances that the runtime has on its books.
+func (e *testEdge) records() (ids []string) {
+	found, _ := filepath.Glob(e.file("state/processes/chat/*.json"))
+	for _, path := range found {
+		ids = append(ids, strings.TrimSuffix(filepath.Base(path), ".json"))
+	}
+	return ids
+}
+
+func sameSet(a, b []string) bool {
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(a, b)
+}
+
 // client trusts the edge's own CA, dials it for every host, opens a new
 // connection for each request and never retries.
 func (e *testEdge) client() *http.Client {
 	e.t.Helper()
-	root, err := edgetls.Root(filepath.Join(e.dir, "state"))
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(root)
 	return &http.Client{
 		Timeout: 20 * time.Second,
 		Transport: &http.Transport{
 			DisableKeepAlives: true,
-			TLSClientConfig:   &tls.Config{RootCAs: pool},
+			TLSClientConfig:   &tls.Config{RootCAs: e.roots()},
 			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 				return (&net.Dialer{}).DialContext(ctx, network, e.HTTPS)
 			},
 		},
 	}
 }
+
+// operate runs an operation through the API and returns its id. The error is a
+// *admin.LostError when the edge has died in the middle of it.
+func (e *testEdge) operate(do request) (id string, err error) {
+	e.t.Helper()
+	client := admin.Dial(e.socket())
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	err = do(ctx, client, func(event switcher.Event) { id = event.Operation })
+	if lost := (*admin.LostError)(nil); errors.As(err, &lost) {
+		id = lost.Operation
+	}
+	return id, err
+}
+
+// request asks for one operation of the app.
+type request func(context.Context, *admin.Client, tell) error
 
 // release says which release answers on a host.
 func (e *testEdge) release(host string) string {

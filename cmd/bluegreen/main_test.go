@@ -20,8 +20,9 @@ func TestMain(m *testing.M) {
 
 // Variables that make the tested program fail at a point of its choosing.
 const (
-	envFailAt = "BLUEGREEN_TEST_FAIL_AT" // name of the failpoint at which the process kills itself
-	envPoints = "BLUEGREEN_TEST_POINTS"  // file to which the names of all passed failpoints are appended
+	envFailAt   = "BLUEGREEN_TEST_FAIL_AT"   // name of the failpoint at which the process kills itself
+	envFailFile = "BLUEGREEN_TEST_FAIL_FILE" // file that holds such a name, for a process that runs already
+	envPoints   = "BLUEGREEN_TEST_POINTS"    // file to which the names of all passed failpoints are appended
 )
 
 // testedMain is main with failpoints.
@@ -40,7 +41,8 @@ func failpoint(name string) {
 		fmt.Fprintln(f, name)
 		f.Close()
 	}
-	if os.Getenv(envFailAt) == name {
+	armed, _ := os.ReadFile(os.Getenv(envFailFile))
+	if os.Getenv(envFailAt) == name || string(armed) == name {
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {} // the signal is on its way
 	}
