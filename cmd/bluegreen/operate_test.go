@@ -194,6 +194,40 @@ func TestWaitStaysUntilDrainAndBakeHaveEnded(t *testing.T) {
 	}
 }
 
+func TestWaitStaysForWhatTheOldSlotHasInFlight(t *testing.T) {
+	b := apptest.Start(t, "chat")
+	d := newDesk(t, b)
+	b.Deploy(t, "a")
+	b.Deploy(t, "b")
+	release := b.Occupy(t)
+	out, _ := d.does(0, "status")
+	d.says(out, "in flight  1 request, 0 WebSockets")
+	go func() {
+		for b.App.Status().Drain == nil && t.Context().Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		time.AfterFunc(2*waitEvery, release) // the waiting must have seen it
+	}()
+	out, _ = d.does(0, "switch", "--wait", "--bake", "0s", "--timeout", "1m")
+	d.says(out, "blue has 1 request")
+	d.says(out, "blue is drained, nothing was cut")
+}
+
+func TestWaitTellsWhatARollbackHasCut(t *testing.T) {
+	b := apptest.Start(t, "chat", func(s *switcher.Settings) { s.Drain.Timeout = 2 * waitEvery })
+	d := newDesk(t, b)
+	b.Deploy(t, "a")
+	b.Deploy(t, "b")
+	b.Switch(t)
+	b.Occupy(t)
+	out, _ := d.does(0, "rollback", "--wait", "--timeout", "1m")
+	d.says(out, "green has 1 request (")
+	d.says(out, "ended at their deadline: 1 request")
+	if st := b.App.Status(); st.Active != "blue" || st.Slots["green"].State != switcher.Failed {
+		t.Errorf("status = %+v", st)
+	}
+}
+
 func TestWaitGivesUpAtItsTimeout(t *testing.T) {
 	b := apptest.Start(t, "chat")
 	d := newDesk(t, b)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ func Start(t testing.TB, name string, tune ...func(*switcher.Settings)) *Bench {
 		Hosts: map[switcher.RouteName][]string{
 			switcher.Production: {name + ".test"}, switcher.Internal: {"internal." + name + ".test"},
 		},
-		Policies: map[switcher.RouteName]proxy.Policy{},
+		Policies: map[switcher.RouteName]proxy.Policy{switcher.Production: {Public: true}},
 		Image:    "registry.test/" + name,
 		Runtime:  b.runtime,
 		Ports:    map[switcher.Colour]int{switcher.Blue: freePort(t), switcher.Green: freePort(t)},
@@ -97,6 +98,32 @@ func (b *Bench) must(t testing.TB) func(*switcher.Operation, error) {
 			t.Fatalf("preparing the app: %v", err)
 		}
 	}
+}
+
+// Occupy keeps one request in flight on the slot that production leads to, by
+// way of a real proxy, until it is released or cut.
+func (b *Bench) Occupy(t testing.TB) (release func()) {
+	t.Helper()
+	host := b.App.Status().Routes[switcher.Production].Hosts[0]
+	table, err := proxy.NewTable(proxy.TableOptions{
+		Services: map[string]*proxy.Service{host: b.App.Service(switcher.Production)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	already := b.holding.Load()
+	ctx, leave := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer func() { _ = recover() }() // http.ErrAbortHandler, when it is cut
+		request := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+holdPath, nil)
+		proxy.New(proxy.Options{Table: table}).ServeHTTP(httptest.NewRecorder(), request)
+	}()
+	release = func() { leave(); <-ended }
+	t.Cleanup(release)
+	Eventually(t, "the request is in flight", func() bool { return b.holding.Load() > already })
+	return release
 }
 
 // Eventually polls until a condition holds, and fails the test after a while.

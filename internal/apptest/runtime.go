@@ -10,6 +10,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"sofiacall.com/bluegreen/switcher"
 )
@@ -20,6 +21,7 @@ type runtime struct {
 	instances map[string]*instance
 	sick      map[string]bool
 	held      chan struct{}
+	holding   atomic.Int64 // requests at holdPath
 }
 
 type instance struct {
@@ -106,14 +108,22 @@ func (r *runtime) Start(_ context.Context, spec switcher.Spec) error {
 	return nil
 }
 
+// holdPath is answered when its client has gone.
+const holdPath = "/hold"
+
 // backend answers with its commit, or with 503 while that is sick.
 func (r *runtime) backend(commit string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if r.isSick(commit) {
+	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		switch {
+		case r.isSick(commit):
 			http.Error(w, "sick", http.StatusServiceUnavailable)
-			return
+		case request.URL.Path == holdPath:
+			r.holding.Add(1)
+			<-request.Context().Done()
+			r.holding.Add(-1)
+		default:
+			_, _ = io.WriteString(w, commit)
 		}
-		_, _ = io.WriteString(w, commit)
 	})
 }
 
