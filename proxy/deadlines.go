@@ -16,8 +16,9 @@ import (
 
 // armWrite sets the write deadline before a write.
 //
-// On HTTP/1 the deadline stays when the handler returns, since the server
-// writes the rest of its buffer after that; connState clears it.
+// The deadline stays when the handler returns, since the server writes the
+// rest of its buffer after that; net/http clears it before the connection waits
+// for its next request.
 func (f *flight) armWrite() {
 	idle := f.server.bodyIdle
 	now := time.Now()
@@ -87,7 +88,7 @@ type clientBody struct {
 }
 
 // Read repeats the end once it has been reached: the transport looks for bytes
-// beyond the announced length, and by then the server may have closed the body.
+// beyond the announced length, and no deadline may be set any more by then.
 func (b *clientBody) Read(p []byte) (int, error) {
 	if b.end != nil {
 		return 0, b.end
@@ -102,14 +103,6 @@ func (b *clientBody) Read(p []byte) (int, error) {
 		b.flight.endRead(err)
 	}
 	return n, err
-}
-
-// connState clears the write deadline of an HTTP/1 connection once a response
-// is written out, so that the next request on it starts without one.
-func connState(c net.Conn, s http.ConnState) {
-	if s == http.StateIdle {
-		_ = c.SetWriteDeadline(time.Time{})
-	}
 }
 
 // guard puts the idle deadlines on a request that is answered by the edge

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -136,18 +137,43 @@ func endless(w http.ResponseWriter, r *http.Request) {
 
 func TestDrainOvercomesAClientThatDoesNotRead(t *testing.T) {
 	for _, h2 := range []bool{false, true} {
-		b := startBackend(t, endless)
+		var writes atomic.Int64
+		b := startBackend(t, func(w http.ResponseWriter, r *http.Request) {
+			chunk := make([]byte, 64<<10)
+			for r.Context().Err() == nil {
+				if _, err := w.Write(chunk); err != nil {
+					return
+				}
+				writes.Add(1)
+			}
+		})
 		e := startEdge(t, b)
-		response, err := e.client(h2).Get("https://" + appHost + "/")
+		client := e.client(h2)
+		client.Timeout = 0 // only the drain ends this
+		response, err := client.Get("https://" + appHost + "/")
 		if err != nil {
 			t.Fatal(err)
 		}
+		stalled(t, &writes)
 		e.service.Set(nil)
 		if r := drained(t, b, DrainLimits{Requests: moment}); r.Requests != 1 {
 			t.Errorf("h2 %v: cut %d", h2, r.Requests)
 		}
 		_ = response.Body.Close()
 	}
+}
+
+// stalled waits until n has not moved for a while: every buffer on the way is
+// full.
+func stalled(t *testing.T, n *atomic.Int64) {
+	t.Helper()
+	last, since := int64(-1), time.Now()
+	eventually(t, "every buffer is full", func() bool {
+		if now := n.Load(); now != last {
+			last, since = now, time.Now()
+		}
+		return last > 0 && time.Since(since) > 300*time.Millisecond
+	})
 }
 
 func TestDrainOvercomesAClientThatHangsWhileUploading(t *testing.T) {

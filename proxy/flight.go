@@ -79,6 +79,9 @@ func (f *flight) Unwrap() http.ResponseWriter { return f.ResponseWriter }
 // WriteHeader adds what the edge says about the response. It comes after the
 // backend's header fields were copied, so that they cannot replace ours.
 func (f *flight) WriteHeader(status int) {
+	if status == http.StatusContinue {
+		return // the server says it by itself when the body is read
+	}
 	h := f.Header()
 	h.Del(LabelHeader)
 	if status < 200 {

@@ -211,7 +211,6 @@ func (s *Server) servers() []*listening {
 	if s.https != nil {
 		srv := s.server(s)
 		srv.TLSConfig = s.tls
-		srv.ConnState = connState
 		all = append(all, &listening{srv, "https", s.https, func() error { return srv.ServeTLS(s.https, "", "") }})
 	}
 	return all

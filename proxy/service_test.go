@@ -88,6 +88,26 @@ func TestAcquireUnderSwitchesCountsOnTheRouteItReturns(t *testing.T) {
 	}
 }
 
+// An upgrade is counted in both places for an instant rather than in none.
+func TestUpgradeNeverLooksIdle(t *testing.T) {
+	b := NewBackend(BackendOptions{})
+	for range 2000 {
+		b.acquire()
+		done := make(chan struct{})
+		go func() {
+			b.upgrade()
+			close(done)
+		}()
+		for b.InFlight() > 0 {
+			if b.idle() {
+				t.Fatal("idle in the middle of an upgrade")
+			}
+		}
+		<-done
+		b.releaseUpgraded()
+	}
+}
+
 func TestBagFindsEveryFlightAndForgetsRemovedOnes(t *testing.T) {
 	var b bag
 	slots := make(map[*flight]*slot)
