@@ -33,7 +33,10 @@ func TestImageThatExitsAtOnceTellsItsCodeAndLastLines(t *testing.T) {
 		t.Errorf("last lines %q, %v", said, err)
 	}
 	instances, err := b.List(t.Context())
-	want := []switcher.Instance{{ID: spec.Instance, Colour: switcher.Blue, Release: "r1", ExitCode: 42}}
+	want := []switcher.Instance{{
+		ID: spec.Instance, Colour: switcher.Blue, Release: "r1", ExitCode: 42,
+		Image: spec.Release.Image, ImageID: spec.Release.ImageID,
+	}}
 	if err != nil || !slices.Equal(instances, want) {
 		t.Errorf("instances %+v, %v", instances, err)
 	}
@@ -94,10 +97,14 @@ func TestStopKillsWhatIgnoresTheSignalAfterTheGracePeriod(t *testing.T) {
 func TestNewRuntimeAdoptsContainersByLabel(t *testing.T) {
 	b := newBench(t, nil)
 	spec := b.spec("--release", "kept")
+	spec.Release.Commit = "4f2a1c9"
 	b.start(spec)
 	after := b.runtime(func(o *docker.Options) { o.Name = "renamed-" + b.app + "-{colour}" })
 	instances, err := after.List(t.Context())
-	want := []switcher.Instance{{ID: spec.Instance, Colour: switcher.Blue, Release: "r1", Running: true}}
+	want := []switcher.Instance{{
+		ID: spec.Instance, Colour: switcher.Blue, Release: "r1", Running: true,
+		Commit: "4f2a1c9", Image: spec.Release.Image, ImageID: spec.Release.ImageID, Port: spec.Port,
+	}}
 	if err != nil || !slices.Equal(instances, want) {
 		t.Fatalf("instances %+v, %v", instances, err)
 	}

@@ -24,6 +24,10 @@ func (r *Runtime) List(ctx context.Context) ([]switcher.Instance, error) {
 			Colour:  switcher.Colour(c.Labels[LabelColour]),
 			Release: c.Labels[LabelRelease],
 			Running: runs(c.State),
+			Commit:  c.Labels[LabelCommit], Image: c.Labels[LabelImage], ImageID: c.ImageID,
+		}
+		for _, p := range c.Ports {
+			instance.Port = max(instance.Port, int(p.PublicPort))
 		}
 		if !instance.Running {
 			details, err := r.inspect(ctx, c.ID)

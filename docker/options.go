@@ -21,6 +21,8 @@ const (
 	LabelColour   = "com.sofiacall.bluegreen.colour"
 	LabelInstance = "com.sofiacall.bluegreen.instance"
 	LabelRelease  = "com.sofiacall.bluegreen.release"
+	LabelCommit   = "com.sofiacall.bluegreen.commit"
+	LabelImage    = "com.sofiacall.bluegreen.image"
 )
 
 // Values of Options.Pull.

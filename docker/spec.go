@@ -47,6 +47,8 @@ func (r *Runtime) wanted(spec switcher.Spec) (client.ContainerCreateOptions, err
 				LabelColour:   string(spec.Colour),
 				LabelInstance: spec.Instance,
 				LabelRelease:  spec.Release.ID,
+				LabelCommit:   spec.Release.Commit,
+				LabelImage:    spec.Release.Image,
 			},
 		},
 		HostConfig: &container.HostConfig{

@@ -133,7 +133,7 @@ func (r *Runtime) List(ctx context.Context) ([]switcher.Instance, error) {
 		rec := in.record()
 		list = append(list, switcher.Instance{
 			ID: rec.Instance, Colour: rec.Colour, Release: rec.Release,
-			Running: in.running() != nil, ExitCode: rec.ExitCode,
+			Running: in.running() != nil, ExitCode: rec.ExitCode, Commit: rec.Commit, Port: rec.Port,
 		})
 	}
 	slices.SortFunc(list, func(a, b switcher.Instance) int { return strings.Compare(a.ID, b.ID) })

@@ -1,6 +1,7 @@
 package switcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,8 @@ import (
 type App struct {
 	name     string
 	dir      string // where every app has a folder with its state
-	first    Colour
+	named    Colour // what Options.FirstActive said
+	first    Colour // slot of the very first deploy
 	log      *slog.Logger
 	probes   Probes
 	recorder func(RouteName, Colour) proxy.Recorder
@@ -59,16 +61,13 @@ const endedKept = 50
 // Recover finds a state that can be read.
 func Open(o Options) (*App, error) {
 	a := &App{
-		name: o.App, dir: o.Dir, first: o.FirstActive, probes: o.Probes,
+		name: o.App, dir: o.Dir, named: o.FirstActive, first: cmp.Or(o.FirstActive, Blue), probes: o.Probes,
 		log: o.Logger, recorder: o.Recorder, fail: o.Failpoint,
 		services: map[RouteName]*proxy.Service{},
 		backends: map[Colour]*proxy.Backend{},
 		health:   map[Colour]*tracker{Blue: {}, Green: {}},
 		rush:     make(chan struct{}, 1), sweepWake: make(chan struct{}, 1),
 		unswept: true,
-	}
-	if a.first == "" {
-		a.first = Blue
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)

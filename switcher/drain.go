@@ -73,7 +73,7 @@ func (a *App) drained(c Colour, began time.Time, r proxy.DrainResult) {
 	text := fmt.Sprintf("%s is drained%s", c, cutText(r))
 	a.log.Info(text, "took", round(r.Elapsed))
 	if r.Requests+r.Upgraded > 0 {
-		a.note(Record{Kind: KindDrain, Actor: Self, Began: began, Took: r.Elapsed, Colour: c, OK: true, Result: text})
+		a.note(Record{ID: newID(), Kind: KindDrain, Actor: Self, Began: began, Took: r.Elapsed, Colour: c, OK: true, Result: text})
 	}
 }
 

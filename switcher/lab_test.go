@@ -24,6 +24,7 @@ type lab struct {
 	t     *testing.T
 	dir   string
 	bench *bench
+	named Colour // Options.FirstActive
 	app   *App
 	stop  func()
 }
@@ -55,7 +56,7 @@ func (l *lab) settings() Settings {
 // start opens the app as a new process would.
 func (l *lab) start(failpoint func(string)) {
 	l.t.Helper()
-	app, err := Open(Options{App: "app", Dir: l.dir, Settings: l.settings(), Probes: l.probes(), Failpoint: failpoint, Logger: slog.New(slog.DiscardHandler)})
+	app, err := Open(Options{App: "app", Dir: l.dir, FirstActive: l.named, Settings: l.settings(), Probes: l.probes(), Failpoint: failpoint, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		l.t.Fatalf("opening the app: %v", err)
 	}
@@ -267,8 +268,11 @@ func (b *bench) Start(ctx context.Context, spec Spec) error {
 		return nil
 	}
 	i = &benchInstance{
-		Instance: Instance{ID: spec.Instance, Colour: spec.Colour, Release: spec.Release.ID, Running: true},
-		port:     spec.Port, commit: spec.Release.Commit, exited: make(chan struct{}),
+		Instance: Instance{
+			ID: spec.Instance, Colour: spec.Colour, Release: spec.Release.ID, Running: true,
+			Commit: spec.Release.Commit, Image: spec.Release.Image, ImageID: spec.Release.ImageID, Port: spec.Port,
+		},
+		port: spec.Port, commit: spec.Release.Commit, exited: make(chan struct{}),
 	}
 	b.instances[spec.Instance] = i
 	if code, ok := b.dying[spec.Release.Commit]; ok {

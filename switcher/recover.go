@@ -180,6 +180,12 @@ func (a *App) reconcile(ctx context.Context, op *Operation) (repaired int, err e
 	if err != nil {
 		return 0, err
 	}
+	adopted := 0
+	if a.unrecorded() {
+		if adopted, err = a.adopt(op, instances); err != nil {
+			return 0, err
+		}
+	}
 	running := map[string]bool{}
 	owned := map[string]bool{}
 	for _, i := range instances {
@@ -218,7 +224,7 @@ func (a *App) reconcile(ctx context.Context, op *Operation) (repaired int, err e
 		return repaired, err
 	}
 	told("%s compared with the recorded state", count(int64(len(instances)), "container"))
-	return repaired, nil
+	return repaired + adopted, nil
 }
 
 // undecided reports whether a rollback was cut short before its probe. Until

@@ -32,7 +32,7 @@ func (a *App) start(kind Kind, actor Actor, allow permit, do job) (*Operation, e
 	if err != nil {
 		return nil, err
 	}
-	op := newOperation(a.ctx, strings.ToLower(rand.Text()[:10]), a.name, kind, actor)
+	op := newOperation(a.ctx, newID(), a.name, kind, actor)
 	op.about = about
 	a.op = op
 	a.hurry()
@@ -42,6 +42,9 @@ func (a *App) start(kind Kind, actor Actor, allow permit, do job) (*Operation, e
 	})
 	return op, nil
 }
+
+// newID is unique enough for one app's history, and short enough to be typed.
+func newID() string { return strings.ToLower(rand.Text()[:10]) }
 
 // free returns nil once no operation runs, or why one may not begin. A repair
 // that the edge does by itself gives way to every operator; it is done again

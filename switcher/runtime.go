@@ -68,13 +68,17 @@ type Artifact struct {
 	Digest string // registry digest; empty when there is none
 }
 
-// Instance is what a runtime knows of one of the app's instances.
+// Instance is what a runtime knows of one of the app's instances. What it was
+// started from is needed only when the recorded state was lost.
 type Instance struct {
 	ID       string
 	Colour   Colour
 	Release  string // id of its release
 	Running  bool
 	ExitCode int // of an instance that does not run
+
+	Commit, Image, ImageID string // of its release
+	Port                   int    // of a running instance, on 127.0.0.1
 }
 
 // Progress is a step of long work. Total is 0 when it is not known.

@@ -7,6 +7,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
+	"sofiacall.com/bluegreen/admin"
 	"sofiacall.com/bluegreen/config"
 	"sofiacall.com/bluegreen/switcher"
 )
@@ -67,6 +68,9 @@ func (p *program) serve(ctx context.Context, file string) error {
 		for range hup {
 			if err := e.reload(ctx); err != nil {
 				log.Error("the new configuration is not applied, the old one stays", "error", err)
+				for _, line := range admin.ProblemOf(err).Output {
+					log.Error(line)
+				}
 			}
 		}
 	}()
