@@ -188,7 +188,8 @@ func (a *App) step(op *Operation, name string, change func(*State)) error {
 	next.Generation++
 	point := string(op.Kind) + "/" + name
 	a.fail(point + "/before")
-	if err := a.store.save(next); err != nil {
+	vital := op.vital() || name == "back" || name == "stay"
+	if err := a.store.save(next, vital); err != nil {
 		return err
 	}
 	a.fail(point + "/after")

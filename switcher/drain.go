@@ -98,7 +98,7 @@ func (a *App) note(r Record) {
 	next := a.state.Load().clone()
 	next.record(r)
 	next.Generation++
-	if err := a.store.save(next); err != nil {
+	if err := a.store.save(next, false); err != nil {
 		a.log.Error("recording history", "error", err)
 	}
 	a.state.Store(next)

@@ -31,7 +31,7 @@ func Inspect(dir, app string) (*Offline, error) {
 }
 
 // Restore makes the last good copy of an app's state the current one and keeps
-// the unusable file beside it, under the name it returns. A state that can be
+// the unusable file, if there is one, beside it under the name it returns. A state that can be
 // used is left as it is.
 func Restore(dir, app string) (kept string, err error) {
 	err = owning(dir, app, func(s *store) error {
@@ -48,7 +48,10 @@ func Restore(dir, app string) (kept string, err error) {
 			return err
 		}
 		kept = s.path(stateFile + ".damaged-" + time.Now().UTC().Format("20060102-150405"))
-		if err := os.Rename(s.path(stateFile), kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		switch err := os.Rename(s.path(stateFile), kept); {
+		case errors.Is(err, fs.ErrNotExist):
+			kept = ""
+		case err != nil:
 			return fmt.Errorf("keeping the damaged file: %w", err)
 		}
 		return s.replace(data)
@@ -78,6 +81,9 @@ func (s *store) inspect(app string) *Offline {
 	var err error
 	if report.State, err = readState(report.File, app); err != nil {
 		report.State, report.Problem = nil, err.Error()
+		if errors.Is(err, fs.ErrNotExist) {
+			report.Problem = "the file is gone"
+		}
 	}
 	if good, err := readState(s.path(goodFile), app); err == nil {
 		report.Good = good

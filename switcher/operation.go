@@ -152,6 +152,16 @@ func (o *Operation) wake() {
 	o.changed = make(chan struct{})
 }
 
+// vital reports whether the operation has to be possible on a full disk: it is
+// a way back, or it makes room.
+func (o *Operation) vital() bool {
+	switch o.Kind {
+	case KindRollback, KindRecover, KindDiscard, KindCleanup:
+		return true
+	}
+	return false
+}
+
 func (o *Operation) status() *OperationStatus {
 	return &OperationStatus{ID: o.ID, Kind: o.Kind, Actor: o.Actor, Since: o.Began, Step: o.Step()}
 }

@@ -135,7 +135,7 @@ func (a *App) close(op *Operation, text string, err error) {
 	}
 	next.Generation++
 	a.fail(string(op.Kind) + "/end/before")
-	if err := a.store.save(next); err != nil {
+	if err := a.store.save(next, op.vital()); err != nil {
 		a.log.Error("recording the end of an operation", "operation", op.Kind, "id", op.ID, "error", err)
 		op.warn("the end of this operation could not be recorded: %v", err)
 	}

@@ -121,22 +121,28 @@ func readState(path, app string) (*State, error) {
 }
 
 // save makes next the recorded State. When it returns an error the old one
-// still is. On a full disk the reserve is given up.
-func (s *store) save(next *State) error {
+// still is. On a full disk the reserve is given up for what is vital, and kept
+// from everything else.
+func (s *store) save(next *State, vital bool) error {
 	data, err := json.MarshalIndent(next, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encoding the state: %w", err)
 	}
 	data = append(data, '\n')
 	err = s.replace(data)
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+	full := errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+	if full && vital {
 		s.log.Error("disk full: giving up the reserve so that the state can be recorded", "dir", s.dir)
 		os.Remove(s.path(reserveFile))
 		s.freed = true
 		err = s.replace(data)
 	}
 	if err != nil {
-		return fmt.Errorf("recording the state in %s: %w", s.dir, err)
+		e := &Error{Code: CodeFailed, What: "recording the state in " + s.dir, Err: err}
+		if full {
+			e.Hint = "the disk is full: make room on it; some is held back so that a rollback still works"
+		}
+		return e
 	}
 	if s.freed {
 		s.fillReserve()

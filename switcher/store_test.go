@@ -29,7 +29,7 @@ func saved(t *testing.T) (dir string) {
 	state := newState("app")
 	for range 2 {
 		state.Generation++
-		if err := s.save(state); err != nil {
+		if err := s.save(state, true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -136,13 +136,20 @@ func TestAFullDiskStillTakesTheStateOfARollback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.save(state); err != nil {
+	if err := s.save(state, true); err != nil {
 		t.Fatal(err)
 	}
 	fill(t, filepath.Join(dir, "other data"))
+	state.Generation++
+	if err := s.save(state, false); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("saving what is not vital on a full disk: %v, want a refusal", err)
+	}
+	if _, err := os.Stat(s.path(reserveFile)); err != nil {
+		t.Errorf("the reserve was given up for it: %v", err)
+	}
 	for range 20 {
 		state.Generation++
-		if err := s.save(state); err != nil {
+		if err := s.save(state, true); err != nil {
 			t.Fatalf("saving on a full disk: %v", err)
 		}
 	}
@@ -181,7 +188,7 @@ func TestAStateReadsBackAsItWasWritten(t *testing.T) {
 				state.Slots[c] = Slot{State: kind, Release: &Release{ID: rapid.String().Draw(t, "release")}, Instance: "i", Port: 3001}
 			}
 		}
-		if err := s.save(state); err != nil {
+		if err := s.save(state, true); err != nil {
 			t.Fatal(err)
 		}
 		got, err := readState(s.path(stateFile), "app")

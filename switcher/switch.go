@@ -212,6 +212,7 @@ func (a *App) endBake(op *Operation) (string, error) {
 		s.Bake = nil
 	})
 	if err != nil {
+		op.silent = op.Actor == Self // tried again after the next probes
 		return "", err
 	}
 	return fmt.Sprintf("the bake of %s has ended as good; rollback stays ready until the next deploy or cleanup", describe(release)), nil
