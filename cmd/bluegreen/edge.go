@@ -76,9 +76,11 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 		return nil, err
 	}
 	for _, app := range sorted(o.Config.Apps) {
-		if e.apps[app.Name], err = e.open(app); err != nil {
+		h, err := e.open(app)
+		if err != nil {
 			return nil, err
 		}
+		e.apps[app.Name] = h
 	}
 	table, err := e.table(o.Config)
 	if err != nil {

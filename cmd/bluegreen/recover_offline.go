@@ -53,7 +53,10 @@ func (p *program) recoverOffline(file string, yes bool) error {
 		})
 	}
 	if found.Problem != "" {
-		p.stdout.printf("restored; the unusable file is now %s\n", kept)
+		p.stdout.printf("restored\n")
+		if kept != "" {
+			p.stdout.printf("the unusable file is now %s\n", kept)
+		}
 		p.stdout.printf("next: start the edge, or `bluegreen recover --app %s` if it is running\n", app)
 	}
 	return nil
