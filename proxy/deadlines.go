@@ -11,8 +11,10 @@ import (
 )
 
 // Bodies have no limit in time, but neither side of a client may stand still
-// for longer than the idle time. A deadline is moved only when a quarter of it
-// has passed: on HTTP/2 each move is a message to the connection's loop.
+// for longer than the idle time. On HTTP/1 that is a deadline of the connection,
+// which matters only to a call that waits; it is moved when a quarter of it has
+// passed. On HTTP/2 a deadline ends the stream whether or not anybody waits for
+// the client, so it is set by a watchdog over the call that does; see watch.go.
 
 // armWrite sets the write deadline before a write.
 //
@@ -20,6 +22,9 @@ import (
 // rest of its buffer after that; net/http clears it before the connection waits
 // for its next request.
 func (f *flight) armWrite() {
+	if f.h2 {
+		return
+	}
 	idle := f.server.bodyIdle
 	now := time.Now()
 	if now.Sub(f.writeArmed) < idle/4 {
@@ -49,7 +54,7 @@ func (f *flight) armRead() error {
 	if f.over {
 		return http.ErrBodyReadAfterClose
 	}
-	if f.severed || now.Sub(f.readArmed) < idle/4 {
+	if f.severed || f.h2 || now.Sub(f.readArmed) < idle/4 {
 		return nil
 	}
 	f.readArmed = now
@@ -96,7 +101,9 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	if err := b.flight.armRead(); err != nil {
 		return 0, err
 	}
+	b.flight.reading.begin(b.flight)
 	n, err := b.ReadCloser.Read(p)
+	b.flight.reading.end()
 	b.flight.received.Add(int64(n))
 	if err != nil {
 		b.end = err

@@ -225,6 +225,29 @@ func TestSlowBackendOutlivesTheIdleTimeOfBodies(t *testing.T) {
 	})
 }
 
+// The idle time is the client's: a backend that is silent in the middle of its
+// answer, or of reading a body, is no reason to end the request.
+func TestBackendThatPausesIsNotHeldAgainstTheClient(t *testing.T) {
+	eachProtocol(t, func(t *testing.T, h2 bool) {
+		const idle = 50 * time.Millisecond
+		e := startEdge(t, startBackend(t, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.ReadFull(r.Body, make([]byte, 1))
+			<-time.After(4 * idle)
+			_, _ = io.Copy(io.Discard, r.Body)
+			for range 3 {
+				_, _ = io.WriteString(w, "part ")
+				_ = http.NewResponseController(w).Flush()
+				<-time.After(4 * idle)
+			}
+		}), idleFor(idle))
+		response, body := e.do(h2, http.MethodPost, "https://"+appHost+"/", bytes.NewReader(make([]byte, 1<<20)))
+		if response.StatusCode != 200 || body != "part part part " {
+			t.Errorf("%d %q", response.StatusCode, body)
+		}
+		e.wantFailure(FailureNone)
+	})
+}
+
 func TestKeepAliveConnectionWorksAfterIdleDeadlines(t *testing.T) {
 	const idle = 50 * time.Millisecond
 	e := startEdge(t, startBackend(t, func(w http.ResponseWriter, r *http.Request) {

@@ -40,6 +40,8 @@ type flight struct {
 	failure   Failure
 	writeErr  error
 	streaming bool // server-sent events: no idle deadline
+	reading   watchdog
+	writing   watchdog
 
 	// mu guards what a drain, which comes from another goroutine, may
 	// touch: once over is set the connection belongs to someone else.
@@ -112,12 +114,27 @@ func (f *flight) Write(p []byte) (int, error) {
 		f.WriteHeader(http.StatusOK)
 	}
 	f.armWrite()
+	if !f.streaming {
+		f.writing.begin(f)
+	}
 	n, err := f.ResponseWriter.Write(p)
+	f.writing.end()
 	f.bytesOut += int64(n)
 	if err != nil {
 		f.writeErr = err
 	}
 	return n, err
+}
+
+// FlushError serves http.ResponseController. Flushing waits for the client as
+// writing does.
+func (f *flight) FlushError() error {
+	f.armWrite()
+	if !f.streaming {
+		f.writing.begin(f)
+	}
+	defer f.writing.end()
+	return http.NewResponseController(f.ResponseWriter).Flush()
 }
 
 // finish ends the flight unless a relay has taken it over: from here on no
@@ -128,6 +145,7 @@ func (f *flight) finish() {
 	f.over = true
 	taken := f.relay != nil
 	f.leaveBody()
+	f.leaveResponse()
 	f.mu.Unlock()
 	if taken {
 		return

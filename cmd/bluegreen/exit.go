@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -56,6 +57,9 @@ func badUsage(cmd *cobra.Command, err error) error {
 // configError gives a refused configuration exit code 2 and its problems, one
 // a line, as output. Other errors are returned as they are.
 func configError(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return usageError("name the file with --config or BLUEGREEN_CONFIG; examples/ has two to begin with", "%v", err)
+	}
 	var refused *config.Error
 	if !errors.As(err, &refused) {
 		return err
