@@ -42,7 +42,8 @@ type App struct {
 	ended      []*Operation // newest last, bounded
 	backends   map[Colour]*proxy.Backend
 	draining   *drain
-	unswept    bool // the engine may hold what the state does not know
+	unswept    bool      // the engine may hold what the state does not know
+	late       time.Time // until then it may carry out a start that nobody waits for
 	alert      string
 	rush       chan struct{} // wakes the health loop
 	sweepWake  chan struct{}

@@ -227,3 +227,47 @@ func TestADeployIsFinishedOnlyWhenItsRecordSaysSo(t *testing.T) {
 		l.want(shape{PhaseSteady, Active, Empty, Blue, Blue})
 	})
 }
+
+// An engine carries out a start although whoever asked for it has gone, be it
+// the operation or the whole edge.
+func TestAnInstanceThatTurnsUpLateIsRemoved(t *testing.T) {
+	for name, loseStart := range map[string]func(*lab){
+		"after a failed deploy": func(l *lab) {
+			l.bench.noStart = errors.New("no answer")
+			op, err := l.app.Deploy("maria@host", DeployRequest{Commit: "b"})
+			l.fails(CodeFailed, op, err)
+		},
+		"after a crash": func(l *lab) {
+			l.stop()
+			l.start(func(point string) {
+				if point == "deploy/start/after" {
+					l.bench.mu.Lock()
+					defer l.bench.mu.Unlock()
+					l.bench.stuck = make(chan struct{})
+				}
+			})
+			if _, err := l.app.Deploy("maria@host", DeployRequest{Commit: "b"}); err != nil {
+				l.t.Fatal(err)
+			}
+			synctest.Wait()
+			l.stop()
+			close(l.bench.stuck)
+			l.start(nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, func(l *lab) {
+				l.deploy("a")
+				loseStart(l)
+				l.bench.noStart = nil
+				l.later(lateStart / 2) // a sweep has found nothing
+				l.bench.Start(l.t.Context(), Spec{Instance: "late", Colour: Green, Port: 3002})
+				l.later(lateStart)
+				if got := l.bench.ids(); len(got) != 1 {
+					l.t.Errorf("there are %v, want only the active instance", got)
+				}
+				l.want(shape{PhaseSteady, Active, Empty, Blue, Blue})
+			})
+		})
+	}
+}

@@ -309,6 +309,9 @@ func (a *App) abandon(d *deployment, cause error) error {
 	if !d.started || errors.Is(cause, errDiscarded) {
 		state = Empty
 	}
+	if !d.started {
+		a.leaveStart()
+	}
 	err := a.step(d.op, "abandon", func(s *State) {
 		if state == Empty {
 			s.empty(d.target)

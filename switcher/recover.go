@@ -55,6 +55,18 @@ func (a *App) leaveUnswept() {
 	a.mu.Unlock()
 }
 
+// lateStart is how long an engine may take for a start whose caller has gone:
+// as long as it may take to answer one.
+const lateStart = 15 * time.Second
+
+// leaveStart sees to another sweep for an instance that nobody could see start
+// or fail: it may turn up after the next one has found nothing.
+func (a *App) leaveStart() {
+	a.mu.Lock()
+	a.late = time.Now().Add(lateStart)
+	a.mu.Unlock()
+}
+
 func (a *App) wakeSweep() {
 	select {
 	case a.sweepWake <- struct{}{}:
@@ -68,21 +80,23 @@ func (a *App) keepSwept(ctx context.Context) error {
 	const first, longest = time.Second, 30 * time.Second
 	pause := first
 	for {
+		due, later := a.sweepDue()
 		var again <-chan time.Time
-		if a.sweepDue() {
+		if due {
 			op, err := a.Recover(Self)
 			if err == nil {
 				err = op.Wait(ctx)
 			}
 			if err == nil {
 				pause = first
-			} else {
-				again = time.After(pause)
-				pause = min(2*pause, longest)
+				continue
 			}
+			again = time.After(pause)
+			pause = min(2*pause, longest)
 		}
 		select {
 		case <-again:
+		case <-later:
 		case <-a.sweepWake:
 		case <-ctx.Done():
 			return nil
@@ -90,10 +104,18 @@ func (a *App) keepSwept(ctx context.Context) error {
 	}
 }
 
-func (a *App) sweepDue() bool {
+// sweepDue reports whether it is time for a sweep. later fires when a start that
+// nobody waits for can no longer happen; it is nil when there is none.
+func (a *App) sweepDue() (due bool, later <-chan time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.unswept && a.op == nil && a.broken == nil
+	due = a.unswept
+	if wait := time.Until(a.late); wait > 0 {
+		later = time.After(wait)
+	} else if !a.late.IsZero() {
+		due = true
+	}
+	return due && a.op == nil && a.broken == nil, later
 }
 
 func (a *App) recover(ctx context.Context, op *Operation) (string, error) {
@@ -103,6 +125,9 @@ func (a *App) recover(ctx context.Context, op *Operation) (string, error) {
 	}
 	a.mu.Lock()
 	a.unswept = false
+	if !time.Now().Before(a.late) {
+		a.late = time.Time{}
+	}
 	a.mu.Unlock()
 	repaired, err := a.reconcile(ctx, op)
 	if left != nil && (err == nil || ctx.Err() == nil) {
@@ -240,6 +265,7 @@ func (a *App) repair(ctx context.Context, op *Operation, c Colour, slot Slot, ru
 	up := running[slot.Instance]
 	switch {
 	case slot.State == Starting:
+		a.leaveStart()
 		return 0, a.step(op, "forget", func(s *State) { s.empty(c) })
 	case slot.State == Failed && a.undecided():
 		return 0, nil
