@@ -6,6 +6,7 @@ import (
 	"net"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 
@@ -44,14 +45,30 @@ func (r *Runtime) portIsFree(ctx context.Context, all []container.Summary, spec 
 		return refused(hint, "port %d of the %s slot is taken by %s, which is not an instance of app %s",
 			spec.Port, spec.Colour, describe(*holder), r.options.App)
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(spec.Port)))
-	switch {
-	case err == nil:
-		return listener.Close()
-	case !errors.Is(err, syscall.EADDRINUSE):
-		return ctx.Err() // not ours to judge: the engine may bind what this user may not
+	if err := bindable(ctx, spec.Port); !errors.Is(err, syscall.EADDRINUSE) {
+		return ctx.Err() // of other errors: the engine may bind what this user may not
 	}
 	return refused(hint, "port %d of the %s slot is taken by %s", spec.Port, spec.Colour, listenerOn(spec.Port))
+}
+
+// bindable tries whether a port can be listened on. The engine lets go of the
+// port of a container a moment after the container has stopped.
+func bindable(ctx context.Context, port int) error {
+	const looks, pause = 10, 50 * time.Millisecond
+	for n := 0; ; n++ {
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return listener.Close()
+		}
+		if n == looks || !errors.Is(err, syscall.EADDRINUSE) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // publisher returns the container that publishes a port, or nil.

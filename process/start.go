@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
+	"time"
 
 	"sofiacall.com/bluegreen/switcher"
 )
@@ -28,14 +29,14 @@ const (
 
 // Check reports a command that cannot be executed and a foreign process that
 // listens on the port; it is named if this user may see it.
-func (r *Runtime) Check(_ context.Context, spec switcher.Spec) error {
+func (r *Runtime) Check(ctx context.Context, spec switcher.Spec) error {
 	if _, err := r.find(spec.Instance); err != nil {
 		return err
 	}
 	if _, err := r.executable(); err != nil {
 		return err
 	}
-	return r.refuseForeign(spec.Port)
+	return r.refuseForeign(ctx, spec.Port)
 }
 
 // Start records the instance, then starts its process. It does not look at
@@ -56,7 +57,7 @@ func (r *Runtime) Start(ctx context.Context, spec switcher.Spec) error {
 	if in.running() != nil {
 		return nil
 	}
-	if err := r.startFresh(in, spec); err != nil {
+	if err := r.startFresh(ctx, in, spec); err != nil {
 		return errors.Join(err, r.forget(in))
 	}
 	return nil
@@ -81,8 +82,8 @@ func (r *Runtime) claim(spec switcher.Spec) (*instance, error) {
 	return in, nil
 }
 
-func (r *Runtime) startFresh(in *instance, spec switcher.Spec) error {
-	if err := r.refuseTaken(spec.Port); err != nil {
+func (r *Runtime) startFresh(ctx context.Context, in *instance, spec switcher.Spec) error {
+	if err := r.refuseTaken(ctx, spec.Port); err != nil {
 		return err
 	}
 	err := r.change(in, func(rec *record) {
@@ -185,18 +186,40 @@ func (r *Runtime) environ(rec record) []string {
 }
 
 // refuseForeign refuses a port on which somebody listens who is none of ours.
-func (r *Runtime) refuseForeign(port int) error {
+// An instance that is just ending has lost the marks it could be known by, so a
+// stranger is looked at for a moment longer.
+func (r *Runtime) refuseForeign(ctx context.Context, port int) error {
+	const looks, pause = 10, 50 * time.Millisecond
+	for n := 0; ; n++ {
+		stranger := r.stranger(port)
+		if stranger == nil {
+			return nil
+		}
+		if n == looks {
+			return taken(port, stranger.pid)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// stranger returns a listener on the port that is none of ours, nil if there
+// is none.
+func (r *Runtime) stranger(port int) *listener {
 	for _, l := range listenersOn(port) {
 		if l.pid == 0 || r.ownerOf(l.pid) == "" {
-			return taken(port, l.pid)
+			return &l
 		}
 	}
 	return nil
 }
 
 // refuseTaken refuses a port on which anybody listens.
-func (r *Runtime) refuseTaken(port int) error {
-	if err := r.refuseForeign(port); err != nil {
+func (r *Runtime) refuseTaken(ctx context.Context, port int) error {
+	if err := r.refuseForeign(ctx, port); err != nil {
 		return err
 	}
 	for _, l := range listenersOn(port) {

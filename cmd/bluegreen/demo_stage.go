@@ -118,7 +118,7 @@ func demoAddress(asked string) (string, error) {
 // configuration is what a user would write, with a short bake and short
 // deadlines so that there is something to see.
 func (s *demoStage) configuration(ctx context.Context, inDocker bool) (string, error) {
-	ports, err := freeLoopbackPorts(2)
+	ports, err := quietPorts(2)
 	if err != nil {
 		return "", err
 	}
@@ -163,19 +163,22 @@ func (s *demoStage) processes() (string, error) {
 
 // freeLoopbackPorts returns ports below those that the kernel gives to outgoing
 // connections: the load, which makes many, would else take them meanwhile.
-func freeLoopbackPorts(n int) (ports []int, err error) {
-	const lowest, highest = 20000, 32000
-	for range 100 {
-		if len(ports) == n {
-			return ports, nil
-		}
-		try := net.JoinHostPort("127.0.0.1", strconv.Itoa(lowest+mathrand.IntN(highest-lowest)))
-		if l, err := net.Listen("tcp", try); err == nil {
-			defer l.Close() // not before all are found, so that they differ
-			ports = append(ports, port(l.Addr()))
+// quietPorts returns free ports below the range from which the kernel takes
+// those of connections (ip_local_port_range begins at 32768): between two
+// instances of a slot its port must not be taken by one.
+func quietPorts(n int) (ports []int, err error) {
+	for tries := 0; len(ports) < n; tries++ {
+		port := 20000 + mathrand.IntN(12000)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		switch {
+		case err == nil:
+			defer l.Close() // held until all are found, so that they differ
+			ports = append(ports, port)
+		case tries > 100:
+			return nil, fmt.Errorf("finding a free port on loopback: %w", err)
 		}
 	}
-	return nil, errors.New("finding free ports on loopback")
+	return ports, nil
 }
 
 // clear removes the backends, which a real edge would leave running, and what

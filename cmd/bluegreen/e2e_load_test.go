@@ -15,6 +15,7 @@ import (
 
 	"sofiacall.com/bluegreen/admin"
 	"sofiacall.com/bluegreen/internal/load"
+	"sofiacall.com/bluegreen/switcher"
 	edgetls "sofiacall.com/bluegreen/tls"
 )
 
@@ -58,26 +59,31 @@ func TestSwitchesAndRollbacksUnderLoadLoseNothing(t *testing.T) {
 	go func() { done <- traffic.Run(ctx) }()
 
 	look := func() { time.Sleep(300 * time.Millisecond) } // traffic under a fence
-	move := func(release string, command ...string) {
+	// The API answers before the command that asked it returns.
+	move := func(release string, do request) {
+		t.Helper()
 		traffic.Fence("")
-		e.must(command...)
+		if _, err := e.operate(do); err != nil {
+			t.Fatalf("moving production to %s: %v", release, err)
+		}
 		traffic.Fence(release)
 		look()
 	}
+	switchOver := switching(switcher.SwitchRequest{})
 	live := "r0"
 	look()
 	for n := 1; n <= rounds(t); n++ {
 		next := fmt.Sprintf("r%d", n)
-		e.must("deploy", next)
+		e.deploy(next)
 		before := traffic.Snapshot().Sockets.Open[live]
-		move(next, "switch")
-		move(live, "rollback")
+		move(next, switchOver)
+		move(live, rollingBack)
 		if got := traffic.Snapshot().Sockets.Open[live]; got < before {
 			t.Errorf("round %d: %d WebSockets of %s are left of %d from before the switch", n, got, live, before)
 		}
 		if n%5 == 0 { // and on from the other slot
-			e.must("deploy", next)
-			move(next, "switch")
+			e.deploy(next)
+			move(next, switchOver)
 			e.must("confirm")
 			live = next
 		}

@@ -419,15 +419,14 @@ func (e *testEdge) release(host string) string {
 	return told.Release
 }
 
-func freePorts(t *testing.T, n int) (ports []int) {
+// freePorts returns ports that nobody listens on, below those that the kernel
+// gives to connections and to listeners that ask for any port: between two
+// instances of a slot its port must not be taken by one of them.
+func freePorts(t *testing.T, n int) []int {
 	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	ports, err := quietPorts(n)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return ports
 }
