@@ -1,10 +1,10 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"sofiacall.com/bluegreen/admin"
 	"sofiacall.com/bluegreen/switcher"
@@ -50,14 +50,14 @@ func TestWhenThePreviousReleaseIsDeadTooNothingIsStopped(t *testing.T) {
 	t.Parallel()
 	e := newTestEdge(t, "")
 	e.Interval = "100ms"
-	e.configure()
+	e.mortal()
 	e.start()
 	e.deploy("a")
 	e.deploy("touchy")
 	e.must("switch")
 	st := e.status()
 	live, previous := st.Slots["green"].Instance, st.Slots["blue"].Instance
-	revive := e.keepDead(previous)
+	revive := e.slay(previous)
 	e.eventually("known to be dead", func(st admin.Status) bool { return st.Slots["blue"].Health.Status == switcher.Unhealthy })
 	e.answeredBy("app.localhost") // which makes the live one sick
 	e.eventually("alarmed", func(st admin.Status) bool { return strings.Contains(st.Alert, "cannot be rolled back") })
@@ -83,7 +83,7 @@ func TestARollbackToADeadReleaseEndsOnTheOneThatAnswers(t *testing.T) {
 	t.Parallel()
 	e := newTestEdge(t, "")
 	e.Interval = "20s" // so that nobody knows yet
-	e.configure()
+	e.mortal()
 	e.start()
 	e.deploy("a")
 	e.deploy("b")
@@ -91,7 +91,7 @@ func TestARollbackToADeadReleaseEndsOnTheOneThatAnswers(t *testing.T) {
 	e.eventually("ready", func(st admin.Status) bool { return st.Rollback.Ready })
 	st := e.status()
 	live, previous := st.Slots["green"].Instance, st.Slots["blue"].Instance
-	defer e.keepDead(previous)()
+	e.slay(previous)
 	e.fails(5, []string{"the previous release does not answer either", "production is on green", "nothing was stopped"}, "rollback", "--reason", "looks odd")
 	if got := e.release("app.localhost"); got != "b" {
 		t.Errorf("production shows %q, want b", got)
@@ -105,31 +105,32 @@ func TestARollbackToADeadReleaseEndsOnTheOneThatAnswers(t *testing.T) {
 	}
 }
 
-// keepDead kills an instance whenever it runs, until the function that it
-// returns is called.
-func (e *testEdge) keepDead(instance string) (revive func()) {
+// mortal gives the edge a command of its own for its instances, so that one
+// that dies can be kept from being started again.
+func (e *testEdge) mortal() {
 	e.t.Helper()
-	end, ended := make(chan struct{}), make(chan struct{})
-	once := func() {
-		if pid := running(e.dir)[instance]; pid != 0 {
-			syscall.Kill(pid, syscall.SIGKILL)
+	self, _, _ := strings.Cut(e.Chat, ",")
+	if err := os.Symlink(self, e.file("bluegreen")); err != nil {
+		e.t.Fatal(err)
+	}
+	e.Chat = strings.Replace(e.Chat, self, e.file("bluegreen"), 1)
+	e.configure()
+}
+
+// slay kills an instance for good. The function that it returns lets it be
+// started again.
+func (e *testEdge) slay(instance string) (revive func()) {
+	e.t.Helper()
+	if err := os.Rename(e.file("bluegreen"), e.file("gone")); err != nil {
+		e.t.Fatal(err)
+	}
+	syscall.Kill(running(e.dir)[instance], syscall.SIGKILL)
+	e.await(instance+" is dead", func() bool { return running(e.dir)[instance] == 0 })
+	return func() {
+		if err := os.Rename(e.file("gone"), e.file("bluegreen")); err != nil {
+			e.t.Error(err)
 		}
 	}
-	once()
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(5 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-end:
-				return
-			case <-tick.C:
-				once()
-			}
-		}
-	}()
-	return func() { close(end); <-ended }
 }
 
 // answeredBy is the release that answers on a host, well or not.
