@@ -19,9 +19,12 @@ import (
 	edgetls "sofiacall.com/bluegreen/tls"
 )
 
-// roots trust the edge's own CA.
+// roots are what clients trust.
 func (e *testEdge) roots() *x509.CertPool {
 	e.t.Helper()
+	if e.trusted != nil {
+		return e.trusted
+	}
 	root, err := edgetls.Root(filepath.Join(e.dir, "state"))
 	if err != nil {
 		e.t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,12 +45,14 @@ type testEdge struct {
 	Environment string // of the instances
 	Extra       string // lines of the app's section
 
-	Drain, WebSockets string // deadlines
-	Apps              string // further apps
+	Drain, WebSockets string         // deadlines
+	TLS               string         // the section
+	trusted           *x509.CertPool // nil: the edge's own CA
+	Apps              string         // further apps
 }
 
 const edgeConfig = `edge: { http: "{{.HTTP}}", https: "{{.HTTPS}}" }
-tls: { issuer: internal }
+tls: {{.TLS}}
 admin: { socket: {{.Dir}}/admin.sock }
 state: { dir: {{.Dir}}/state }
 apps:
@@ -86,7 +89,7 @@ func newTestEdge(t *testing.T, extra string) *testEdge {
 	e := &testEdge{
 		t: t, dir: dir, Dir: dir, App: "chat", Chat: self + ", chat, " + chatFaults, Interval: "200ms", Deadline: "20s",
 		Environment: `GORACE: "atexit_sleep_ms=0"`, // the race detector lets a program end a second late otherwise
-		HTTP:        loopback(ports[0]), HTTPS: loopback(ports[1]), Blue: ports[2], Green: ports[3], Extra: extra, Drain: "2s", WebSockets: "2s",
+		HTTP:        loopback(ports[0]), HTTPS: loopback(ports[1]), Blue: ports[2], Green: ports[3], Extra: extra, Drain: "2s", WebSockets: "2s", TLS: "{ issuer: internal }",
 	}
 	e.configure()
 	t.Cleanup(e.clear)
