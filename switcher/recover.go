@@ -195,51 +195,35 @@ func (j *Journal) reached() (ok bool, text string) {
 }
 
 // reconcile compares what runs with what is recorded, the active slot first,
-// and repairs the difference. It returns how many instances it touched. By
-// itself it removes nothing from an app that has never recorded a state: more
-// likely the edge looks at the wrong directory.
+// and repairs the difference. It returns how many instances it touched.
 func (a *App) reconcile(ctx context.Context, op *Operation) (repaired int, err error) {
 	told := op.enter("compare")
-	runtime := a.settings.Load().Runtime
-	instances, err := runtime.List(ctx)
+	instances, err := a.settings.Load().Runtime.List(ctx)
 	if err != nil {
 		return 0, err
 	}
-	adopted := 0
 	if a.unrecorded() {
-		if adopted, err = a.adopt(op, instances); err != nil {
+		repaired, err = a.adopt(op, instances)
+		if err != nil || a.leaveAlone(op, instances) {
 			return 0, err
 		}
 	}
 	running := map[string]bool{}
-	owned := map[string]bool{}
 	for _, i := range instances {
 		running[i.ID] = i.Running
 	}
-	s := a.state.Load()
-	if s.Generation == 0 && op.Actor == Self && len(instances) > 0 {
-		a.setAlert("%s of this app but no recorded state: nothing is touched; check `state.dir`, or let `bluegreen recover` remove them",
-			count(int64(len(instances)), "container"))
-		return 0, nil
-	}
-	colours := Colours()
-	if s.Active == Green {
-		colours = [2]Colour{Green, Blue}
-	}
 	var problems []error
-	for _, c := range colours {
-		slot := s.Slots[c]
-		owned[slot.Instance] = slot.State != Empty && slot.State != Starting
-		done, err := a.repair(ctx, op, c, slot, running)
+	s := a.state.Load()
+	for _, c := range activeFirst(s) {
+		done, err := a.repair(ctx, op, c, s.Slots[c], running)
 		repaired += done
 		problems = append(problems, err)
 	}
 	for _, i := range instances {
-		if owned[i.ID] {
+		if s.owns(i.ID) {
 			continue
 		}
-		op.say("removing %s, which no slot holds", i.ID)
-		if err := runtime.Remove(ctx, i.ID); err != nil {
+		if err := a.removeStray(ctx, op, i); err != nil {
 			problems = append(problems, err)
 			continue
 		}
@@ -249,7 +233,55 @@ func (a *App) reconcile(ctx context.Context, op *Operation) (repaired int, err e
 		return repaired, err
 	}
 	told("%s compared with the recorded state", count(int64(len(instances)), "container"))
-	return repaired + adopted, nil
+	return repaired, nil
+}
+
+// leaveAlone tells of an app that has never recorded a state and of which
+// nothing runs that could be adopted. By itself the edge removes nothing then:
+// more likely it looks at the wrong directory.
+func (a *App) leaveAlone(op *Operation, instances []Instance) bool {
+	if !a.unrecorded() || op.Actor != Self || len(instances) == 0 {
+		return false
+	}
+	a.setAlert("%s of this app but no recorded state: nothing is touched; check `state.dir`, or let `bluegreen recover` remove them",
+		count(int64(len(instances)), "container"))
+	return true
+}
+
+func activeFirst(s *State) [2]Colour {
+	if s.Active == Green {
+		return [2]Colour{Green, Blue}
+	}
+	return [2]Colour{Blue, Green}
+}
+
+// owns reports whether a slot holds an instance that is more than begun.
+func (s *State) owns(instance string) bool {
+	for _, slot := range s.Slots {
+		if slot.Instance == instance {
+			return slot.State != Empty && slot.State != Starting
+		}
+	}
+	return false
+}
+
+// removeStray removes an instance that no slot holds. What an interrupted
+// drain left in flight on it still gets its time.
+func (a *App) removeStray(ctx context.Context, op *Operation, i Instance) error {
+	op.say("removing %s, which no slot holds", i.ID)
+	emptied := a.state.Load().Slots[i.Colour].State == Empty
+	if emptied {
+		if _, err := a.emptyOut(ctx, op, i.Colour); err != nil {
+			return err
+		}
+	}
+	if err := a.settings.Load().Runtime.Remove(ctx, i.ID); err != nil {
+		return err
+	}
+	if emptied {
+		a.dropBackend(i.Colour)
+	}
+	return nil
 }
 
 // undecided reports whether a rollback was cut short before its probe. Until

@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -174,4 +176,39 @@ func TestAWebSocketLivesAcrossARollbackToItsSlot(t *testing.T) {
 	if err := conn.Ping(conn.CloseRead(ctx)); err != nil {
 		t.Errorf("the socket did not survive: %v", err)
 	}
+}
+
+// A deploy over a candidate drains it first. Discarding the deploy at that
+// moment must not cut short what the drain was waiting for.
+func TestADiscardedDeployLetsTheOldCandidateFinish(t *testing.T) {
+	e := newTestEdge(t, "")
+	e.Drain = "20s"
+	e.configure()
+	e.start()
+	e.deploy("a")
+	e.deploy("b")
+	answer := make(chan error, 1)
+	go func() {
+		response, err := e.client().Get("https://internal.app.localhost/slow?for=3s")
+		if err == nil {
+			_, err = io.Copy(io.Discard, response.Body)
+			response.Body.Close()
+		}
+		if err == nil && response.StatusCode != http.StatusOK {
+			err = errors.New(response.Status)
+		}
+		answer <- err
+	}()
+	e.eventually("asked", func(st admin.Status) bool { return st.Slots["green"].InFlight > 0 })
+	deploy := make(chan result, 1)
+	go func() { deploy <- e.cli("deploy", "c") }()
+	e.eventually("draining", func(st admin.Status) bool { return st.Operation != nil && st.Operation.Step == "clear" })
+	e.must("discard")
+	if r := <-deploy; r.code != 1 {
+		t.Errorf("the discarded deploy: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if err := <-answer; err != nil {
+		t.Errorf("a request of 3s with a drain deadline of 20s: %v", err)
+	}
+	e.eventually("one instance left", func(admin.Status) bool { return len(instances(e.dir)) == 1 })
 }
