@@ -30,7 +30,7 @@ func (a *App) adopt(op *Operation, instances []Instance) (adopted int, err error
 				DeployedAt: op.Began, DeployedBy: string(op.Actor),
 			}
 			s.Slots[c] = Slot{State: Testing, Release: &release, Instance: i.ID, Port: i.Port}
-			s.Releases = append(s.Releases, release)
+			s.remember(release)
 			s.LastRelease = max(s.LastRelease, number(i.Release))
 			s.Internal = c
 		}

@@ -277,7 +277,7 @@ func (a *App) routeCandidate(_ context.Context, d *deployment) error {
 			s.Active = d.target
 			s.set(d.target, func(slot *Slot) { slot.State = Active })
 		}
-		s.Releases = append(s.Releases, d.release)
+		s.remember(d.release)
 	})
 	if err != nil {
 		return err

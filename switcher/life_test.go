@@ -2,6 +2,7 @@ package switcher
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -265,4 +266,19 @@ func TestCleanupPrunesReleasesBeyondTheNewestFive(t *testing.T) {
 			t.Errorf("pruned %q", got)
 		}
 	})
+}
+
+func TestTheStateDoesNotGrowWithTheYears(t *testing.T) {
+	s := newState("app")
+	for n := range 3 * historyKept {
+		s.record(Record{ID: fmt.Sprint(n)})
+		s.remember(Release{ID: fmt.Sprint(n), ImageID: fmt.Sprint(n)})
+		s.remember(Release{ID: fmt.Sprint(n), ImageID: "the same again"})
+	}
+	if len(s.History) != historyKept || len(s.Releases) != releasesTold {
+		t.Errorf("%d records, %d releases", len(s.History), len(s.Releases))
+	}
+	if last := s.Releases[len(s.Releases)-1]; last.ID != fmt.Sprint(3*historyKept-1) {
+		t.Errorf("the newest release is forgotten: %+v", last)
+	}
 }

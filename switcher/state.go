@@ -11,7 +11,8 @@ import (
 const (
 	stateVersion = 1
 	historyKept  = 200
-	releasesKept = 5
+	releasesKept = 5   // by a cleanup
+	releasesTold = 100 // of which the state remembers what they left behind
 )
 
 // State is all that an app must not forget. What can be derived from it, such
@@ -117,6 +118,16 @@ func (s *State) record(r Record) {
 	s.History = append(s.History, r)
 	if n := len(s.History) - historyKept; n > 0 {
 		s.History = slices.Delete(s.History, 0, n)
+	}
+}
+
+// remember notes what a release leaves on this machine, for a later cleanup.
+// Releases of the same image leave one thing behind, the newest one's.
+func (s *State) remember(r Release) {
+	s.Releases = slices.DeleteFunc(s.Releases, func(old Release) bool { return old.ImageID == r.ImageID })
+	s.Releases = append(s.Releases, r)
+	if n := len(s.Releases) - releasesTold; n > 0 {
+		s.Releases = slices.Delete(s.Releases, 0, n)
 	}
 }
 
