@@ -334,7 +334,10 @@ func TestARollbackWorksOnAFullDisk(t *testing.T) {
 		}
 		t.Skipf("mounting a small file system needs root: %v", err)
 	}
-	t.Cleanup(func() { unix.Unmount(state, unix.MNT_DETACH) }) // before the directory is removed
+	t.Cleanup(func() {
+		e.powerCut() // while their files still tell whose they are
+		unix.Unmount(state, unix.MNT_DETACH)
+	})
 	e.start()
 	e.must("deploy", "a")
 	e.must("deploy", "b")
