@@ -137,6 +137,13 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.keepSwept(ctx) })
 	err := group.Wait()
 	a.background.Wait()
+	a.Close()
+	return err
+}
+
+// Close gives up the app's state, for an app that is not to Run after all; Run
+// itself ends with it.
+func (a *App) Close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, b := range a.backends {
@@ -145,7 +152,6 @@ func (a *App) Run(ctx context.Context) error {
 	if a.store != nil {
 		a.store.close()
 	}
-	return err
 }
 
 // Apply replaces the settings, as after a reload. Connections go on; what

@@ -133,9 +133,6 @@ func (s *State) remember(r Release) {
 
 // check finds what no version of this program would have written.
 func (s *State) check(app string) error {
-	if s.Version > stateVersion {
-		return fmt.Errorf("it has format version %d and this bluegreen knows up to %d: a newer bluegreen wrote it", s.Version, stateVersion)
-	}
 	var problems []error
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if s.Version < 1 {

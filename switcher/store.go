@@ -81,9 +81,20 @@ func (s *store) load(app string) (*State, error) {
 func unreadable(app, dir string, err error) *Error {
 	return &Error{Code: CodeFailed,
 		What: fmt.Sprintf("app %s is out of service: %s", app, filepath.Join(dir, stateFile)),
-		Hint: fmt.Sprintf("`bluegreen recover --offline --app %s` shows the last good copy and restores it", app),
+		Hint: unreadableHint(app, err),
 		Err:  fmt.Errorf("%w: %w", ErrUnreadable, err)}
 }
+
+func unreadableHint(app string, err error) string {
+	hint := fmt.Sprintf("`bluegreen recover --offline --app %s` shows the last good copy and restores it", app)
+	if errors.Is(err, errFuture) {
+		hint = "start that newer bluegreen again; or " + hint
+	}
+	return hint
+}
+
+// errFuture is in the chain when a newer program wrote the file.
+var errFuture = errors.New("a newer bluegreen wrote it")
 
 func readState(path, app string) (*State, error) {
 	data, err := os.ReadFile(path)
@@ -100,11 +111,12 @@ func readState(path, app string) (*State, error) {
 	if err := json.Unmarshal(data, &head); err != nil {
 		return nil, fmt.Errorf("it is damaged: %w", err)
 	}
-	state := &State{Version: head.Version}
-	if head.Version <= stateVersion {
-		if err := json.Unmarshal(data, state); err != nil {
-			return nil, fmt.Errorf("it is damaged: %w", err)
-		}
+	state := new(State)
+	if head.Version > stateVersion {
+		return nil, fmt.Errorf("it has format version %d and this bluegreen knows up to %d: %w", head.Version, stateVersion, errFuture)
+	}
+	if err := json.Unmarshal(data, state); err != nil {
+		return nil, fmt.Errorf("it is damaged: %w", err)
 	}
 	if err := state.check(app); err != nil {
 		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))

@@ -29,22 +29,30 @@ type closingRuntime interface {
 	io.Closer
 }
 
-// open restores an app as its state says.
+// open restores an app as its state says. The state comes first: an edge that
+// does not own it must not look after the app's instances either.
 func (e *edge) open(app *config.App) (*hosted, error) {
-	runtime, err := e.newRuntime(app)
-	if err != nil {
-		return nil, err
-	}
 	opened, err := switcher.Open(switcher.Options{
 		App: app.Name, Dir: appsDir(e.config), FirstActive: e.options.FirstActive,
-		Settings: settings(app, runtime), Probes: e.probes(app.Health.Timeout),
+		Settings: settings(app, nil), Probes: e.probes(app.Health.Timeout),
 		Logger: e.log, Failpoint: e.options.Failpoint,
 	})
 	if err != nil {
-		runtime.Close()
 		return nil, err
 	}
+	runtime, err := e.newRuntime(app)
+	if err != nil {
+		opened.Close()
+		return nil, err
+	}
+	opened.Apply(settings(app, runtime))
 	return &hosted{app: opened, section: *app, runtime: runtime}, nil
+}
+
+// close gives up an app that does not run. Its instances go on.
+func (h *hosted) close() {
+	h.app.Close()
+	h.runtime.Close()
 }
 
 // appsDir holds a folder with the recorded state of each app.

@@ -82,7 +82,7 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 		}
 		e.apps[app.Name] = h
 	}
-	table, err := e.table(o.Config)
+	table, err := newTable(o.Config, e.apps)
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +96,7 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 // close gives up what newEdge opened. Instances go on running.
 func (e *edge) close() {
 	e.listeners.close()
-	for _, h := range e.apps {
-		h.runtime.Close()
-	}
+	closeAll(e.apps)
 }
 
 // run serves until ctx ends. It stops in order: the public listeners first,
@@ -156,15 +154,15 @@ func (e *edge) launch(h *hosted) {
 	})
 }
 
-// table is the host table of a configuration whose apps are open.
-func (e *edge) table(c *config.Config) (*proxy.Table, error) {
+// newTable is the host table of a configuration whose apps are open.
+func newTable(c *config.Config, apps map[string]*hosted) (*proxy.Table, error) {
 	services := map[string]*proxy.Service{}
 	for name, app := range c.Apps {
 		for _, host := range app.Production {
-			services[host] = e.apps[name].app.Service(switcher.Production)
+			services[host] = apps[name].app.Service(switcher.Production)
 		}
 		for _, host := range app.Internal {
-			services[host] = e.apps[name].app.Service(switcher.Internal)
+			services[host] = apps[name].app.Service(switcher.Internal)
 		}
 	}
 	return proxy.NewTable(proxy.TableOptions{TrustedProxies: c.Edge.TrustedProxies, Services: services, Language: c.Language})

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"reflect"
@@ -91,23 +93,25 @@ func (e *edge) apply(next *config.Config) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	all := maps.Clone(e.apps)
+	maps.Copy(all, opened)
+	table, err := newTable(next, all)
+	if err == nil {
+		err = e.certs.SetHosts(hosts(next))
+	}
+	if err != nil {
+		closeAll(opened)
+		return err
+	}
+	// From here on nothing is refused any more.
 	for name, h := range opened {
 		e.apps[name] = h
 		e.launch(h)
 	}
-	table, err := e.table(next)
-	if err != nil {
-		return err
-	}
 	for name, app := range next.Apps {
 		if opened[name] == nil {
-			if err := e.renew(e.apps[name], app); err != nil {
-				return err
-			}
+			err = errors.Join(err, e.renew(e.apps[name], app))
 		}
-	}
-	if err := e.certs.SetHosts(hosts(next)); err != nil {
-		return err
 	}
 	e.server.SetTable(table)
 	for name, h := range e.apps {
@@ -119,7 +123,13 @@ func (e *edge) apply(next *config.Config) error {
 	}
 	e.config = next
 	e.log.Info("the new configuration is applied", "apps", len(next.Apps))
-	return nil
+	return err
+}
+
+func closeAll(apps map[string]*hosted) {
+	for _, h := range apps {
+		h.close()
+	}
 }
 
 // openNew opens the apps that the running configuration does not have.
@@ -127,9 +137,12 @@ func (e *edge) openNew(next *config.Config) (opened map[string]*hosted, err erro
 	opened = map[string]*hosted{}
 	for _, app := range sorted(next.Apps) {
 		if e.apps[app.Name] == nil {
-			if opened[app.Name], err = e.open(app); err != nil {
+			h, err := e.open(app)
+			if err != nil {
+				closeAll(opened)
 				return nil, err
 			}
+			opened[app.Name] = h
 		}
 	}
 	return opened, nil
@@ -142,7 +155,13 @@ func (e *edge) renew(h *hosted, app *config.App) error {
 		h.runtime.Close() // a directory of processes has one owner at a time
 		runtime, err := e.newRuntime(app)
 		if err != nil {
-			return err
+			app = &h.section // which was good enough before
+			old, again := e.newRuntime(app)
+			if again != nil {
+				return errors.Join(err, again)
+			}
+			runtime = old
+			e.log.Error("app keeps its old settings", "app", app.Name, "error", err)
 		}
 		h.runtime = runtime
 	}
