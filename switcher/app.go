@@ -39,12 +39,14 @@ type App struct {
 	broken     error      // why it is
 	ctx        context.Context
 	op         *Operation
+	held       bool         // no operation may begin
 	ended      []*Operation // newest last, bounded
 	backends   map[Colour]*proxy.Backend
 	draining   *drain
 	unswept    bool      // the engine may hold what the state does not know
 	late       time.Time // until then it may carry out a start that nobody waits for
 	alert      string
+	unrepaired string        // why the edge's own recovery does not succeed
 	rush       chan struct{} // wakes the health loop
 	sweepWake  chan struct{}
 	background sync.WaitGroup
@@ -171,7 +173,7 @@ func (a *App) Apply(s Settings) {
 func (a *App) Busy() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.op != nil && !a.op.yields() {
+	if a.op != nil && !a.op.ownRepair() {
 		return busy(a.op)
 	}
 	return nil

@@ -47,6 +47,11 @@ func (a *App) Deploy(actor Actor, r DeployRequest) (*Operation, error) {
 	}
 	allow := func(s *State) (Journal, error) {
 		about := Journal{Commit: r.Commit}
+		if s.Active == "" && r.ForTests {
+			return about, &Error{Code: CodeForbidden,
+				What: "the first release of an app becomes active at once, which needs scope operate",
+				Hint: "let somebody with scope operate deploy the first release"}
+		}
 		if s.Bake != nil {
 			return about, refuse("`bluegreen confirm` ends the bake early, as good; `bluegreen rollback` goes back",
 				"the last switch is baking for another %v: a deploy would take away the way back", round(time.Until(s.Bake.Until)))
@@ -132,7 +137,7 @@ func (a *App) checkSlot(ctx context.Context, d *deployment) error {
 func (a *App) clearSlot(ctx context.Context, d *deployment) error {
 	old := a.state.Load().Slots[d.target]
 	if old.State == Empty {
-		return nil
+		return a.removeStrays(ctx, d.op, d.target)
 	}
 	told := d.op.enter("clear")
 	if old.State == Previous {

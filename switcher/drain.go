@@ -180,6 +180,9 @@ func (a *App) Drain(actor Actor, r DrainRequest) (*Operation, error) {
 			return Journal{}, refuse("only a slot that no route leads to can be drained; `bluegreen status` shows the routes",
 				"%s leads to %s", strings.Join(routes, " and "), c)
 		}
+		if s.Slots[c].State == Empty {
+			return Journal{}, refuse("`bluegreen status` shows the slots", "%s is empty: there is nothing to drain", c)
+		}
 		return Journal{Colour: c}, nil
 	}
 	return a.start(KindDrain, actor, allow, func(ctx context.Context, op *Operation) (string, error) {

@@ -20,6 +20,7 @@ type tracker struct {
 	mu        sync.Mutex
 	health    Health
 	successes int
+	failedAt  time.Time // of the last failure that counted
 }
 
 func (t *tracker) note(err error, took time.Duration, s HealthSettings) {
@@ -30,9 +31,13 @@ func (t *tracker) note(err error, took time.Duration, s HealthSettings) {
 	h.CheckedAt = &now
 	h.LatencyMS = float64(took.Microseconds()) / 1000
 	if err != nil {
-		h.Failures++
 		h.Error = err.Error()
 		t.successes = 0
+		// One hiccup seen by several probes at once is still one failure.
+		if now.Sub(t.failedAt) >= min(s.Interval, rushInterval)/2 {
+			t.failedAt = now
+			h.Failures++
+		}
 		if h.Failures >= s.Fall {
 			h.Status = Unhealthy
 		}
@@ -78,11 +83,13 @@ func (a *App) probe(ctx context.Context, c Colour, port int) error {
 		host = hosts[0]
 	}
 	t := a.tracker(c)
-	ctx, cancel := context.WithTimeout(ctx, settings.Health.Timeout)
+	within, cancel := context.WithTimeout(ctx, settings.Health.Timeout)
 	defer cancel()
 	began := time.Now()
-	err := a.probes.Backend(ctx, address(port), host, settings.Health.Path)
-	t.note(err, time.Since(began), settings.Health)
+	err := a.probes.Backend(within, address(port), host, settings.Health.Path)
+	if err == nil || ctx.Err() == nil { // a caller who leaves says nothing about the slot
+		t.note(err, time.Since(began), settings.Health)
+	}
 	return err
 }
 
@@ -95,25 +102,35 @@ func (a *App) CheckHealth(ctx context.Context, c Colour) (Health, error) {
 	if !slot.warm() {
 		return Health{}, refuse("`bluegreen status` shows the slots", "%s is %s: there is nothing to probe", c, slot.State)
 	}
-	a.probe(ctx, c, slot.Port)
+	a.probe(context.WithoutCancel(ctx), c, slot.Port)
 	return a.healthOf(c), nil
 }
 
 // watchHealth probes every warm slot at the configured interval, faster while
 // a deploy or a bake runs, until ctx ends.
 func (a *App) watchHealth(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil {
+		began := time.Now()
 		a.probeSlots(ctx)
 		a.guardBake()
-		timer := time.NewTimer(a.probeInterval())
+		a.untilNextProbe(ctx, began)
+	}
+	return nil
+}
+
+// untilNextProbe waits for the rest of the interval, which may change meanwhile.
+func (a *App) untilNextProbe(ctx context.Context, began time.Time) {
+	for {
+		timer := time.NewTimer(time.Until(began.Add(a.probeInterval())))
 		select {
-		case <-timer.C:
 		case <-a.rush:
+			timer.Stop()
+			continue
+		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil
 		}
-		timer.Stop()
+		return
 	}
 }
 

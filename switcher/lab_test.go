@@ -221,6 +221,12 @@ func (b *bench) setSick(commit string, err error) {
 	b.sick[commit] = err
 }
 
+func (b *bench) setNoStart(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.noStart = err
+}
+
 // running lists the ids of the running instances.
 func (b *bench) running() []string {
 	b.mu.Lock()

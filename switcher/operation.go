@@ -37,7 +37,7 @@ func newOperation(ctx context.Context, id, app string, kind Kind, actor Actor) *
 	ctx, cancel := context.WithCancelCause(ctx)
 	return &Operation{
 		ID: id, App: app, Kind: kind, Actor: actor, Began: time.Now(),
-		ctx: ctx, cancel: cancel, changed: make(chan struct{}), ended: make(chan struct{}),
+		ctx: ctx, cancel: cancel, step: string(kind), changed: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -49,6 +50,18 @@ func (a *App) readmit() error {
 	return nil
 }
 
+// setRepair notes why the edge's own recovery does not succeed; an operator who
+// only sees an unhealthy slot would look in the wrong place.
+func (a *App) setRepair(err error) {
+	text := ""
+	if err != nil && !errors.Is(err, errOvertaken) && CodeOf(err) != CodeBusy {
+		text = "containers are not as recorded, and cannot be brought back yet: " + strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.unrepaired = text
+}
+
 func (a *App) leaveUnswept() {
 	a.mu.Lock()
 	a.unswept = true
@@ -87,6 +100,7 @@ func (a *App) keepSwept(ctx context.Context) error {
 			if err == nil {
 				err = op.Wait(ctx)
 			}
+			a.setRepair(err)
 			if err == nil {
 				pause = first
 				continue
@@ -265,6 +279,22 @@ func (s *State) owns(instance string) bool {
 	return false
 }
 
+// removeStrays clears a slot of what an operation that was cut short has left.
+func (a *App) removeStrays(ctx context.Context, op *Operation, c Colour) error {
+	instances, err := a.settings.Load().Runtime.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, i := range instances {
+		if i.Colour == c && !a.state.Load().owns(i.ID) {
+			if err := a.removeStray(ctx, op, i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // removeStray removes an instance that no slot holds. What an interrupted
 // drain left in flight on it still gets its time.
 func (a *App) removeStray(ctx context.Context, op *Operation, i Instance) error {
@@ -307,17 +337,22 @@ func (a *App) repair(ctx context.Context, op *Operation, c Colour, slot Slot, ru
 			return 0, err
 		}
 		return 1, runtime.Stop(ctx, slot.Instance)
-	case !slot.warm() || up:
+	case !slot.warm():
 		return 0, nil
+	case up:
+		return 0, runtime.Keep(ctx, slot.Instance) // an interrupted repair may not have come so far
 	}
 	told := op.enter("start")
 	spec := Spec{Instance: slot.Instance, Colour: c, Release: *slot.Release, Port: slot.Port}
 	if err := runtime.Start(ctx, spec); err != nil {
 		return 0, fmt.Errorf("starting %s on %s again: %w", describe(slot.Release), c, err)
 	}
-	if _, err := a.settle(ctx, op, spec); err != nil {
+	// It was healthy once and is meant to run: it is kept also when what it
+	// depends on comes late.
+	_, err := a.settle(ctx, op, spec)
+	if err := errors.Join(err, runtime.Keep(ctx, slot.Instance)); err != nil {
 		return 1, err
 	}
 	told("%s runs on %s again", describe(slot.Release), c)
-	return 1, runtime.Keep(ctx, slot.Instance)
+	return 1, nil
 }

@@ -13,6 +13,10 @@ const Self Actor = "bluegreen"
 type DeployRequest struct {
 	Image  string `json:"image,omitempty"`
 	Commit string `json:"commit,omitempty"`
+
+	// ForTests refuses the first release of an app, which would be active at
+	// once. It is the caller's permission that sets it, never the caller.
+	ForTests bool `json:"-"`
 }
 
 // SwitchRequest asks for production to move to the release in test.

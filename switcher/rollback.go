@@ -17,9 +17,27 @@ func (a *App) Rollback(actor Actor, r RollbackRequest) (*Operation, error) {
 		to := s.Slots[s.Active.Other()].Release
 		return Journal{Reason: r.Reason, Colour: s.Active.Other(), Release: to.ID, Commit: to.Commit}, nil
 	}
-	return a.start(KindRollback, actor, allow, func(_ context.Context, op *Operation) (string, error) {
-		return a.moveBack(op, a.state.Load().Active, r.Reason)
+	return a.start(KindRollback, actor, allow, func(ctx context.Context, op *Operation) (string, error) {
+		return a.rollBack(ctx, op, r.Reason)
 	})
+}
+
+// lastLook bounds the probe of the previous release before production goes to
+// it: its recorded health may be as old as the probes are apart.
+const lastLook = time.Second
+
+func (a *App) rollBack(ctx context.Context, op *Operation, why string) (string, error) {
+	active := a.state.Load().Active
+	to := active.Other()
+	if a.healthOf(active).Status != Unhealthy { // otherwise nothing is lost by trying
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
+		defer cancel()
+		if err := a.probe(ctx, to, a.state.Load().Slots[to].Port); err != nil {
+			return "", &Error{Code: CodeUnhealthy, What: fmt.Sprintf("the previous release on %s does not answer; production stays on %s", to, active), Err: err,
+				Hint: "`bluegreen recover` starts what should run; `bluegreen health` probes both slots"}
+		}
+	}
+	return a.moveBack(op, active, why)
 }
 
 // rollbackStatus says whether production could move back now. Called with or
@@ -138,9 +156,25 @@ func (a *App) answers(ctx context.Context, c Colour) bool {
 	return a.probe(ctx, c, a.state.Load().Slots[c].Port) == nil
 }
 
+// rollBackBake is the automatic rollback. An operator may have ended this very
+// bake a moment ago, and then it is not the edge's business any more.
+func (a *App) rollBackBake(began time.Time, why string) error {
+	allow := func(s *State) (Journal, error) {
+		if s.Bake == nil || !s.Bake.Began.Equal(began) || a.healthOf(s.Active).Status != Unhealthy || !a.rollbackStatus(s).Ready {
+			return Journal{}, refuse("", "the bake is over, or the release has recovered")
+		}
+		to := s.Slots[s.Active.Other()].Release
+		return Journal{Reason: why, Colour: s.Active.Other(), Release: to.ID, Commit: to.Commit}, nil
+	}
+	_, err := a.start(KindRollback, Self, allow, func(_ context.Context, op *Operation) (string, error) {
+		return a.moveBack(op, a.state.Load().Active, why)
+	})
+	return err
+}
+
 // guardBake is asked after every round of probes. While a bake runs, a new
 // release that has become unhealthy is rolled back; a bake that has run its
-// time is over.
+// time is over once a probe says that the release is well.
 func (a *App) guardBake() {
 	s := a.state.Load()
 	active := s.Active
@@ -157,13 +191,12 @@ func (a *App) guardBake() {
 	switch {
 	case h.Status == Unhealthy && a.rollbackStatus(s).Ready:
 		why := fmt.Sprintf("%s became unhealthy in the bake: %s", describe(s.Slots[active].Release), h.Error)
-		a.log.Error("rolling back", "reason", why)
-		if _, err := a.Rollback(Self, RollbackRequest{Reason: why}); err != nil {
-			a.log.Warn("automatic rollback", "error", err) // asked again after the next probes
+		if err := a.rollBackBake(s.Bake.Began, why); err != nil {
+			a.log.Warn("automatic rollback", "reason", why, "error", err) // asked again after the next probes
 		}
 	case h.Status == Unhealthy:
 		a.setAlert("%s is unhealthy on %s and cannot be rolled back: %s", describe(s.Slots[active].Release), active, a.rollbackStatus(s).Reason)
-	case time.Now().After(s.Bake.Until):
+	case time.Now().After(s.Bake.Until) && h.Status == Healthy && h.Failures == 0:
 		if _, err := a.Confirm(Self); err != nil {
 			a.log.Debug("the bake is over", "error", err) // asked again after the next probes
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	errOvertaken = errors.New("an operator's request came first")
+	errOvertaken = errors.New("another request came first")
 	errDiscarded = errors.New("discarded while it was being deployed")
 )
 
@@ -21,11 +21,17 @@ type job func(ctx context.Context, op *Operation) (string, error)
 // the operation, or returns what the history will say it is about.
 type permit func(*State) (Journal, error)
 
-// start runs a job as the app's one operation.
+// start runs a job as the app's one operation. What would be refused anyway
+// disturbs nothing that runs.
 func (a *App) start(kind Kind, actor Actor, allow permit, do job) (*Operation, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err := a.free(); err != nil {
+	if a.op != nil && a.op.makesRoom(kind) != never {
+		if _, err := allow(a.state.Load()); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.free(kind); err != nil {
 		return nil, err
 	}
 	about, err := allow(a.state.Load())
@@ -43,30 +49,97 @@ func (a *App) start(kind Kind, actor Actor, allow permit, do job) (*Operation, e
 	return op, nil
 }
 
+// Hold keeps operations from beginning until release is called, as while a
+// configuration is being applied. It ends the edge's own recovery, which is
+// done again afterwards, and is refused while an operator's operation runs.
+func (a *App) Hold() (release func(), err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.broken == nil && a.up() {
+		if err := a.free(""); err != nil {
+			return nil, err
+		}
+	}
+	a.held = true
+	return func() {
+		a.mu.Lock()
+		a.held = false
+		a.mu.Unlock()
+		a.wakeSweep()
+	}, nil
+}
+
 // newID is unique enough for one app's history, and short enough to be typed.
 func newID() string { return strings.ToLower(rand.Text()[:10]) }
 
-// free returns nil once no operation runs, or why one may not begin. A repair
-// that the edge does by itself gives way to every operator; it is done again
-// afterwards. Called with a.mu held, which it gives up while it waits.
-func (a *App) free() error {
+// patience is how long an operation waits for the edge's own recovery, which is
+// over in a moment unless containers have to be started.
+const patience = 10 * time.Second
+
+// free returns nil once nothing stands in the way of an operation of this kind,
+// or why it may not begin. Called with a.mu held, which it gives up while it
+// waits.
+func (a *App) free(kind Kind) error {
+	waited := time.NewTimer(patience)
+	defer waited.Stop()
 	for {
 		switch {
 		case a.broken != nil:
 			return a.broken
 		case !a.up():
 			return errNotUp()
+		case a.held:
+			return &Error{Code: CodeBusy, What: "a new configuration is being applied", Hint: "try again in a moment"}
 		case a.op == nil:
 			return nil
-		case !a.op.yields():
-			return busy(a.op)
 		}
-		op := a.op
-		op.cancel(errOvertaken)
+		op, room := a.op, a.op.makesRoom(kind)
+		if room == never {
+			return busy(op)
+		}
+		if room == atOnce {
+			op.cancel(errOvertaken)
+		}
 		a.mu.Unlock()
-		<-op.ended
+		over := false
+		select {
+		case <-op.ended:
+		case <-waited.C:
+			over = room == soon
+			if !over {
+				<-op.ended // it was told to end
+			}
+		}
 		a.mu.Lock()
+		if over {
+			return busy(op)
+		}
 	}
+}
+
+// room says when an operation lets another one begin.
+type room int
+
+const (
+	never room = iota
+	soon
+	atOnce
+)
+
+// makesRoom says when this operation lets one of that kind begin; an empty kind
+// is a new configuration. A drain is only a wait and ends for whatever comes.
+// The edge's own recovery ends for a rollback, which must not wait for an
+// engine; anything else would delay the repair of production, and waits.
+func (o *Operation) makesRoom(kind Kind) room {
+	switch {
+	case o.Kind == KindDrain && kind != "":
+		return atOnce
+	case !o.ownRepair():
+		return never
+	case kind == KindRollback || kind == "":
+		return atOnce
+	}
+	return soon
 }
 
 // up reports whether the app is being run. Called with a.mu held.
@@ -76,8 +149,8 @@ func errNotUp() error {
 	return &Error{Code: CodeUnreachable, What: "the edge is starting or stopping", Hint: "try again in a moment"}
 }
 
-// yields reports whether the operation gives way to any other.
-func (o *Operation) yields() bool { return o.Kind == KindRecover && o.Actor == Self }
+// ownRepair reports whether this is a recovery that the edge does by itself.
+func (o *Operation) ownRepair() bool { return o.Kind == KindRecover && o.Actor == Self }
 
 func busy(op *Operation) *Error {
 	return &Error{Code: CodeBusy,
@@ -107,7 +180,7 @@ func (a *App) conclude(op *Operation, text string, err error) {
 	op.finish(text, err)
 	close(op.ended)
 	a.hurry()
-	if !op.yields() {
+	if !op.ownRepair() {
 		a.wakeSweep()
 	}
 }

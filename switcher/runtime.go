@@ -24,7 +24,8 @@ type Runtime interface {
 	// Start brings the instance up, publishing it on 127.0.0.1:spec.Port. An
 	// existing instance of that id is started again, a running one is left
 	// alone. It returns once the instance runs, not when it is healthy.
-	// On failure nothing of the instance is left behind.
+	// On failure nothing that this call has created is left behind; an instance
+	// that existed stays, stopped, with its output.
 	Start(ctx context.Context, spec Spec) error
 
 	// Keep marks an instance that has become healthy as one to be restarted

@@ -75,6 +75,14 @@ func (s *State) clone() *State {
 	c.Slots = maps.Clone(s.Slots)
 	c.Releases = slices.Clone(s.Releases)
 	c.History = slices.Clone(s.History)
+	if s.Bake != nil {
+		bake := *s.Bake
+		c.Bake = &bake
+	}
+	if s.Operation != nil {
+		journal := *s.Operation
+		c.Operation = &journal
+	}
 	return &c
 }
 

@@ -1,6 +1,9 @@
 package switcher
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Status is everything an operator may want to know of an app at one moment.
 type Status struct {
@@ -112,7 +115,7 @@ type GateResult struct {
 // Status returns what the app looks like now.
 func (a *App) Status() Status {
 	a.mu.Lock()
-	op, d, alert, broken := a.op, a.draining, a.alert, a.broken
+	op, d, alert, broken := a.op, a.draining, cmp.Or(a.alert, a.unrepaired), a.broken
 	a.mu.Unlock()
 	s, settings := a.state.Load(), a.settings.Load()
 	st := Status{

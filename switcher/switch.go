@@ -64,10 +64,14 @@ func (a *App) Plan(ctx context.Context, r SwitchRequest) (Plan, error) {
 	if err := a.outOfService(); err != nil {
 		return Plan{}, err
 	}
+	if err := a.Busy(); err != nil {
+		return Plan{}, err
+	}
 	s, settings := a.state.Load(), a.settings.Load()
 	if err := switchable(s, r); err != nil {
 		return Plan{}, err
 	}
+	ctx = context.WithoutCancel(ctx) // a caller who leaves must not fail the gates
 	from, to := s.Active, s.Active.Other()
 	p := Plan{
 		From: from, To: to, Release: s.Slots[to].Release, Possible: true,
