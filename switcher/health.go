@@ -138,7 +138,7 @@ func (a *App) probeSlots(ctx context.Context) {
 	state := a.state.Load()
 	var group errgroup.Group
 	for _, c := range Colours() {
-		if slot := state.Slots[c]; slot.warm() {
+		if slot := state.Slots[c]; slot.warm() && a.backend(c) != nil {
 			group.Go(func() error {
 				before := a.healthOf(c).Status
 				a.probe(ctx, c, slot.Port)

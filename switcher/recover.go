@@ -279,6 +279,23 @@ func (s *State) owns(instance string) bool {
 	return false
 }
 
+// detach takes a slot's backend off the routes, which then answer 503.
+func (a *App) detach(c Colour) {
+	a.dropBackend(c)
+	a.repoint(Production, Internal)
+}
+
+// attach puts it back, if it was taken off.
+func (a *App) attach(c Colour, port int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.backends[c] == nil {
+		a.backends[c] = a.newBackend(port)
+		a.point(Production)
+		a.point(Internal)
+	}
+}
+
 // removeStrays clears a slot of what an operation that was cut short has left.
 func (a *App) removeStrays(ctx context.Context, op *Operation, c Colour) error {
 	instances, err := a.settings.Load().Runtime.List(ctx)
@@ -345,8 +362,12 @@ func (a *App) repair(ctx context.Context, op *Operation, c Colour, slot Slot, ru
 	told := op.enter("start")
 	spec := Spec{Instance: slot.Instance, Colour: c, Release: *slot.Release, Port: slot.Port}
 	if err := runtime.Start(ctx, spec); err != nil {
+		if CodeOf(err) == CodeRefused {
+			a.detach(c) // a stranger has the port: what answers there is not the release
+		}
 		return 0, fmt.Errorf("starting %s on %s again: %w", describe(slot.Release), c, err)
 	}
+	a.attach(c, slot.Port)
 	// It was healthy once and is meant to run: it is kept also when what it
 	// depends on comes late.
 	_, err := a.settle(ctx, op, spec)

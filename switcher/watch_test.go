@@ -256,3 +256,24 @@ func TestAFirstReleaseNeedsMoreThanThePermissionToTest(t *testing.T) {
 		l.must(l.app.Deploy("ci", DeployRequest{Commit: "b", ForTests: true}))
 	})
 }
+
+func TestAStrangerOnAReleasesPortGetsNoTraffic(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.deploy("a")
+		l.bench.setNoStart(refuse("", "port 3001 is taken by process 4711"))
+		l.app.probes.Backend = func(context.Context, string, string, string) error { return nil } // the stranger answers
+		l.rebooted("")
+		if b := l.app.Service(Production).Route().Backend; b != nil {
+			l.t.Errorf("production leads to %s", b.Address())
+		}
+		if h := l.app.Status().Slots[Blue].Health; h.Status == Healthy {
+			l.t.Errorf("health = %+v, of somebody else", h)
+		}
+		l.bench.setNoStart(nil)
+		l.later(time.Minute)
+		l.want(shape{PhaseSteady, Active, Empty, Blue, Blue})
+		if l.app.Service(Production).Route().Backend == nil {
+			l.t.Error("production is not led back to the release")
+		}
+	})
+}
