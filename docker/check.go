@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strconv"
 	"syscall"
@@ -20,6 +21,10 @@ func (r *Runtime) Check(ctx context.Context, spec switcher.Spec) error {
 	if err != nil {
 		return err
 	}
+	return r.refuse(ctx, all, spec)
+}
+
+func (r *Runtime) refuse(ctx context.Context, all []container.Summary, spec switcher.Spec) error {
 	if err := r.nameIsFree(all, spec); err != nil {
 		return err
 	}
@@ -32,23 +37,35 @@ func (r *Runtime) nameIsFree(all []container.Summary, spec switcher.Spec) error 
 	if holder == nil || r.own(*holder) {
 		return nil
 	}
-	return refused("rename or remove it, or give the app's containers another name (container.name)",
-		"the container name %s is taken by %s, which is not an instance of app %s", name, describe(*holder), r.options.App)
+	return r.taken(*holder, "the container name "+name, "rename or remove it, or give the app's containers another name (container.name)")
 }
 
 func (r *Runtime) portIsFree(ctx context.Context, all []container.Summary, spec switcher.Spec) error {
 	const hint = "stop it, or give the slot another port (slots.<colour>.port)"
+	port := fmt.Sprintf("port %d of the %s slot", spec.Port, spec.Colour)
 	if holder := publisher(all, spec.Port); holder != nil {
 		if r.own(*holder) {
 			return nil
 		}
-		return refused(hint, "port %d of the %s slot is taken by %s, which is not an instance of app %s",
-			spec.Port, spec.Colour, describe(*holder), r.options.App)
+		return r.taken(*holder, port, hint)
 	}
 	if err := bindable(ctx, spec.Port); !errors.Is(err, syscall.EADDRINUSE) {
 		return ctx.Err() // of other errors: the engine may bind what this user may not
 	}
-	return refused(hint, "port %d of the %s slot is taken by %s", spec.Port, spec.Colour, listenerOn(spec.Port))
+	return refused(hint, "%s is taken by %s", port, listenerOn(spec.Port))
+}
+
+// taken refuses what a foreign container holds. One of the same app under
+// another owner may well be this app's own, from before its state was lost.
+func (r *Runtime) taken(holder container.Summary, what, hint string) error {
+	switch {
+	case r.ownerIsOurs(holder):
+		return refused(hint, "%s is taken by %s, which is not an instance of app %s", what, describe(holder), r.options.App)
+	case holder.Labels[LabelApp] == r.options.App:
+		hint += "; or put the other installation's id (label " + LabelOwner + ", shown by docker inspect) into " +
+			"<state.dir>/id and restart the edge to take it over"
+	}
+	return refused(hint, "%s is taken by %s, which belongs to another bluegreen", what, describe(holder))
 }
 
 // bindable tries whether a port can be listened on. The engine lets go of the

@@ -3,8 +3,13 @@
 // container, under a deadline for everything that it asks of the engine.
 //
 // A container is the app's own if, and only if, it carries the app's labels
-// (see the Label constants). Anything else is never stopped, changed or
-// removed.
+// (see the Label constants) and not those of another owner, which is another
+// installation on the same engine. Anything else is never stopped, changed or
+// removed. An edge that has lost its whole state directory has become such
+// another installation: to take its old containers over, put their owner (label
+// com.sofiacall.bluegreen.owner, shown by docker inspect) into <state.dir>/id
+// and restart the edge. For the same reason, a state directory that is copied
+// for a second edge is copied without that file.
 //
 // It must not know which slot production is routed to, why an instance is
 // started or stopped, how a probe works, or the format of the configuration.

@@ -11,9 +11,10 @@ import (
 	"sofiacall.com/bluegreen/switcher"
 )
 
-// List returns the app's containers, stopped ones too, in no particular order.
+// List returns the app's containers of this owner, stopped ones too, in no
+// particular order.
 func (r *Runtime) List(ctx context.Context) ([]switcher.Instance, error) {
-	own, err := r.containers(ctx, client.Filters{}.Add("label", LabelApp+"="+r.options.App))
+	own, err := r.labelled(ctx, LabelApp+"="+r.options.App)
 	if err != nil {
 		return nil, err
 	}
@@ -70,11 +71,16 @@ func (r *Runtime) inspect(ctx context.Context, id string) (container.InspectResp
 	return found.Container, err
 }
 
+// labelled returns the containers of this owner that have all the labels.
+func (r *Runtime) labelled(ctx context.Context, labels ...string) ([]container.Summary, error) {
+	found, err := r.containers(ctx, client.Filters{}.Add("label", labels...))
+	return slices.DeleteFunc(found, func(c container.Summary) bool { return !r.ownerIsOurs(c) }), err
+}
+
 // find returns the container of an instance, or nil if there is none. Looking
-// for both labels is what keeps foreign containers out of reach.
+// for both labels and the owner is what keeps foreign containers out of reach.
 func (r *Runtime) find(ctx context.Context, instance string) (*container.Summary, error) {
-	found, err := r.containers(ctx, client.Filters{}.
-		Add("label", LabelApp+"="+r.options.App, LabelInstance+"="+instance))
+	found, err := r.labelled(ctx, LabelApp+"="+r.options.App, LabelInstance+"="+instance)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
@@ -94,8 +100,17 @@ func (r *Runtime) must(ctx context.Context, instance string) (*container.Summary
 	return found, err
 }
 
-// own reports whether a container carries this app's mark.
-func (r *Runtime) own(c container.Summary) bool { return c.Labels[LabelApp] == r.options.App }
+// own reports whether a container carries the marks of this app and its owner.
+func (r *Runtime) own(c container.Summary) bool {
+	return c.Labels[LabelApp] == r.options.App && r.ownerIsOurs(c)
+}
+
+// ownerIsOurs reports whether no other owner has marked the container. One
+// without a mark is from before there were owners, or nobody's.
+func (r *Runtime) ownerIsOurs(c container.Summary) bool {
+	owner := c.Labels[LabelOwner]
+	return owner == "" || r.options.Owner == "" || owner == r.options.Owner
+}
 
 // named returns the container that has that name, or nil.
 func named(all []container.Summary, name string) *container.Summary {

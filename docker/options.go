@@ -23,6 +23,7 @@ const (
 	LabelRelease  = "com.sofiacall.bluegreen.release"
 	LabelCommit   = "com.sofiacall.bluegreen.commit"
 	LabelImage    = "com.sofiacall.bluegreen.image"
+	LabelOwner    = "com.sofiacall.bluegreen.owner"
 )
 
 // Values of Options.Pull.
@@ -39,6 +40,10 @@ const defaultCallTimeout = 15 * time.Second
 type Options struct {
 	// App is the name that the labels carry; required.
 	App string
+	// Owner is an opaque id of the installation. Containers that another owner
+	// has marked are foreign; those without an owner's mark are own. Empty means
+	// that nothing is marked and every container of the app is own.
+	Owner string
 	// Host is the engine's address, such as unix:///var/run/docker.sock; empty
 	// means the environment's DOCKER_HOST and the files it goes with, else the
 	// default socket.

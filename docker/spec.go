@@ -42,14 +42,7 @@ func (r *Runtime) wanted(spec switcher.Spec) (client.ContainerCreateOptions, err
 			StopSignal:   o.StopSignal,
 			StopTimeout:  &grace,
 			ExposedPorts: network.PortSet{inside: {}},
-			Labels: map[string]string{
-				LabelApp:      o.App,
-				LabelColour:   string(spec.Colour),
-				LabelInstance: spec.Instance,
-				LabelRelease:  spec.Release.ID,
-				LabelCommit:   spec.Release.Commit,
-				LabelImage:    spec.Release.Image,
-			},
+			Labels:       o.labels(spec),
 		},
 		HostConfig: &container.HostConfig{
 			PortBindings:  network.PortMap{inside: {outside}},
@@ -66,6 +59,21 @@ func (r *Runtime) wanted(spec switcher.Spec) (client.ContainerCreateOptions, err
 			},
 		},
 	}, nil
+}
+
+func (o Options) labels(spec switcher.Spec) map[string]string {
+	labels := map[string]string{
+		LabelApp:      o.App,
+		LabelColour:   string(spec.Colour),
+		LabelInstance: spec.Instance,
+		LabelRelease:  spec.Release.ID,
+		LabelCommit:   spec.Release.Commit,
+		LabelImage:    spec.Release.Image,
+	}
+	if o.Owner != "" {
+		labels[LabelOwner] = o.Owner
+	}
+	return labels
 }
 
 func (o Options) mounts() []mount.Mount {

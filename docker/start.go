@@ -22,30 +22,56 @@ func (r *Runtime) Start(ctx context.Context, spec switcher.Spec) error {
 		return err
 	}
 	existing := r.instance(all, spec.Instance)
-	if existing != nil && runs(existing.State) {
+	switch {
+	case existing == nil:
+		return r.startNew(ctx, all, spec)
+	case runs(existing.State):
 		return nil
 	}
-	if err := r.bringUp(ctx, all, existing, spec); err != nil {
-		return r.withoutRemains(ctx, spec, err)
+	return r.startAgain(ctx, all, existing, spec)
+}
+
+// startNew makes the container and starts it, or leaves none.
+func (r *Runtime) startNew(ctx context.Context, all []container.Summary, spec switcher.Spec) error {
+	if err := r.refuse(ctx, all, spec); err != nil {
+		return err
+	}
+	id, err := r.create(ctx, all, spec)
+	if err == nil {
+		err = r.run(ctx, id, spec)
+	}
+	if err != nil {
+		return r.undo(ctx, err, "and what it left behind could not be removed", func(ctx context.Context) error {
+			return r.Remove(ctx, spec.Instance) // by its mark, for the engine may not have told the id
+		})
 	}
 	return nil
 }
 
-func (r *Runtime) bringUp(ctx context.Context, all []container.Summary, existing *container.Summary, spec switcher.Spec) error {
+// startAgain starts an existing container, or leaves it there, stopped.
+func (r *Runtime) startAgain(ctx context.Context, all []container.Summary, existing *container.Summary, spec switcher.Spec) error {
 	if err := r.portIsFree(ctx, all, spec); err != nil {
 		return err
 	}
-	if existing != nil {
-		return r.run(ctx, existing.ID, spec)
+	if err := r.run(ctx, existing.ID, spec); err != nil {
+		return r.undo(ctx, err, "and it could not be stopped", func(ctx context.Context) error {
+			existing.State = container.StateRunning // for all we know: a start that was given up may go on
+			return r.stop(ctx, existing)
+		})
 	}
-	if err := r.nameIsFree(all, spec); err != nil {
-		return err
+	return nil
+}
+
+// undo reverts what a failed start has done and returns why it failed. It has
+// time of its own, because the start's may be over.
+func (r *Runtime) undo(ctx context.Context, failed error, otherwise string, revert func(context.Context) error) error {
+	limit := r.options.StopGracePeriod + r.options.CallTimeout
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	if err := revert(ctx); err != nil {
+		return fmt.Errorf("%w (%s: %w)", failed, otherwise, err)
 	}
-	id, err := r.create(ctx, all, spec)
-	if err != nil {
-		return err
-	}
-	return r.run(ctx, id, spec)
+	return failed
 }
 
 // instance finds an instance of the app among all containers.
@@ -60,15 +86,15 @@ func (r *Runtime) instance(all []container.Summary, instance string) *container.
 
 // create makes the container, with all its networks, but does not start it.
 func (r *Runtime) create(ctx context.Context, all []container.Summary, spec switcher.Spec) (id string, err error) {
+	wanted, err := r.wanted(spec)
+	if err != nil {
+		return "", err
+	}
 	name := r.options.containerName(spec.Colour)
 	if stale := named(all, name); stale != nil {
 		if err := r.Remove(ctx, stale.Labels[LabelInstance]); err != nil {
 			return "", err
 		}
-	}
-	wanted, err := r.wanted(spec)
-	if err != nil {
-		return "", err
 	}
 	var created client.ContainerCreateResult
 	err = r.engine.call(ctx, "creating container "+name, func(ctx context.Context) (err error) {
@@ -142,15 +168,4 @@ func (r *Runtime) run(ctx context.Context, id string, spec switcher.Spec) error 
 func portTaken(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "port is already allocated") || strings.Contains(text, "address already in use")
-}
-
-// withoutRemains removes what a failed start has left and returns why it
-// failed. It has time of its own, because the start's may be over.
-func (r *Runtime) withoutRemains(ctx context.Context, spec switcher.Spec, failed error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.options.CallTimeout)
-	defer cancel()
-	if err := r.Remove(ctx, spec.Instance); err != nil {
-		return fmt.Errorf("%w (and what it left behind could not be removed: %w)", failed, err)
-	}
-	return failed
 }
