@@ -111,7 +111,7 @@ func (s *Networks) decodeNode(d *decoder, n *yaml.Node, key string) {
 	}
 	for _, e := range d.entries(n, key) {
 		path := join(key, e.key.Value)
-		d.note(path, e.key, e.value)
+		d.note(index(key, len(*s)), e.key, e.value)
 		if v := resolve(e.value); !isNull(v) && (v.Kind != yaml.MappingNode || len(v.Content) > 0) {
 			d.node(v, path, "must have no value: options of a network are not supported")
 			continue

@@ -2,6 +2,8 @@ package config
 
 import "testing"
 
+const noPorts = "is a mode without ports that could be published on 127.0.0.1 only, as are host, none and container:…: name a network of its own, or remove it"
+
 func TestContainerMistakesAreExplained(t *testing.T) {
 	checkProblems(t, []problemCase{
 		{
@@ -168,6 +170,28 @@ func TestContainerMistakesAreExplained(t *testing.T) {
 			want: []string{
 				"6: apps.a.container.networks[0]: is not the name of a network: use letters, digits, _, . and -",
 			},
+		},
+		{
+			name: "networks without ports of their own",
+			app: `container:
+  networks:
+    - host
+    - front
+    - none
+    - container:db`,
+			want: []string{
+				"8: apps.a.container.networks[0]: " + noPorts,
+				"10: apps.a.container.networks[2]: " + noPorts,
+				"11: apps.a.container.networks[3]: " + noPorts,
+			},
+		},
+		{
+			name: "a network without ports of its own, as a key",
+			app: `container:
+  networks:
+    front:
+    host:`,
+			want: []string{"9: apps.a.container.networks[1]: " + noPorts},
 		},
 		{
 			name: "a size",

@@ -76,7 +76,10 @@ func validateVolume(v Volume, key string, r *report) {
 
 func validateNetworks(networks []string, key string, r *report) {
 	for i, name := range networks {
-		if !objectName.MatchString(name) {
+		switch {
+		case name == "host" || name == "none" || strings.HasPrefix(name, "container:"):
+			r.key(index(key, i), "is a mode without ports that could be published on 127.0.0.1 only, as are host, none and container:…: name a network of its own, or remove it")
+		case !objectName.MatchString(name):
 			r.key(index(key, i), "is not the name of a network: use letters, digits, _, . and -")
 		}
 	}
