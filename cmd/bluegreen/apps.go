@@ -66,9 +66,13 @@ func (e *edge) newRuntime(app *config.App) (closingRuntime, error) {
 			StopGracePeriod: app.Process.StopGracePeriod, StopSignal: app.Process.StopSignal, Logger: e.log,
 		})
 	}
+	id, err := owner(e.config.State.Dir)
+	if err != nil {
+		return nil, err
+	}
 	c := app.Container
 	o := docker.Options{
-		App: app.Name, Pull: app.Pull, Name: c.Name, Port: c.Port, Command: c.Command, Environment: c.Environment,
+		App: app.Name, Owner: id, Pull: app.Pull, Name: c.Name, Port: c.Port, Command: c.Command, Environment: c.Environment,
 		EnvFile: c.EnvFile, Networks: c.Networks, MemLimit: int64(c.MemLimit), CPUs: float64(c.CPUs), User: c.User,
 		StopGracePeriod: c.StopGracePeriod, StopSignal: c.StopSignal, Restart: c.Restart, Logger: e.log,
 	}
