@@ -140,16 +140,29 @@ func (a *App) probeSlots(ctx context.Context) {
 	for _, c := range Colours() {
 		if slot := state.Slots[c]; slot.warm() && a.backend(c) != nil {
 			group.Go(func() error {
-				before := a.healthOf(c).Status
-				a.probe(ctx, c, slot.Port)
-				if after := a.healthOf(c); after.Status != before && ctx.Err() == nil {
-					a.log.Info("health changed", "colour", c, "from", before, "to", after.Status, "error", after.Error)
-				}
+				a.probeSlot(ctx, c, slot.Port)
 				return nil
 			})
 		}
 	}
 	group.Wait()
+}
+
+// probeSlot probes one slot and tells when the verdict changes. An instance
+// may be unhealthy because it is gone, with the engine or by somebody's hand:
+// the containers are compared with the recorded state then.
+func (a *App) probeSlot(ctx context.Context, c Colour, port int) {
+	before := a.healthOf(c).Status
+	a.probe(ctx, c, port)
+	after := a.healthOf(c)
+	if after.Status == before || ctx.Err() != nil {
+		return
+	}
+	a.log.Info("health changed", "colour", c, "from", before, "to", after.Status, "error", after.Error)
+	if after.Status == Unhealthy {
+		a.leaveUnswept()
+		a.wakeSweep()
+	}
 }
 
 func (a *App) probeInterval() time.Duration {

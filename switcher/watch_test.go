@@ -277,3 +277,17 @@ func TestAStrangerOnAReleasesPortGetsNoTraffic(t *testing.T) {
 		}
 	})
 }
+
+func TestAnInstanceThatIsGoneIsBroughtBack(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.deploy("a")
+		for _, id := range l.bench.ids() {
+			l.bench.Stop(l.t.Context(), id) // the engine was restarted
+		}
+		l.later(3 * time.Minute)
+		if got := l.bench.running(); len(got) != 1 {
+			l.t.Errorf("running = %v, want the active one", got)
+		}
+		l.want(shape{PhaseSteady, Active, Empty, Blue, Blue})
+	})
+}
