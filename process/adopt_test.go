@@ -117,7 +117,7 @@ func TestCloseLeavesInstancesRunning(t *testing.T) {
 func TestProcessWithoutRecordedPIDIsFoundByItsMark(t *testing.T) {
 	dir := t.TempDir()
 	crashedEdge(t, dir, script(serve))
-	records, err := readRecords(dir)
+	records, _, err := readRecords(dir)
 	if err != nil || len(records) != 1 {
 		t.Fatal(records, err)
 	}
@@ -174,7 +174,7 @@ func TestReusedPIDIsNotTakenForTheInstance(t *testing.T) {
 func TestRemainsOfADeadLeaderAreEnded(t *testing.T) {
 	dir := t.TempDir()
 	crashedEdge(t, dir, script("setsid sleep 60 & echo ready; exec sleep 60"))
-	records, _ := readRecords(dir)
+	records, _, _ := readRecords(dir)
 	r := &Runtime{app: "chat", dir: dir}
 	eventually(t, "two processes", func() bool { return len(r.marked("i1")) == 2 })
 	syscall.Kill(records[0].Process.PID, syscall.SIGKILL)

@@ -14,6 +14,10 @@ type instance struct {
 	// turn is held by whoever starts, stops or removes the instance.
 	turn chan struct{}
 
+	// fresh is an instance that no Start has brought up yet and of which nothing
+	// was there before. Guarded by turn.
+	fresh bool
+
 	mu      sync.Mutex
 	rec     record
 	run     *run

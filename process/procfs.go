@@ -71,15 +71,17 @@ func pids() []int {
 	return found
 }
 
-// variable returns a variable of the environment that a process was started with.
-func variable(pid int, name string) string {
+// variables returns the environment that a process was started with, none
+// while it executes another program.
+func variables(pid int) map[string]string {
 	environ, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	for entry := range bytes.SplitSeq(environ, []byte{0}) {
-		if value, ok := bytes.CutPrefix(entry, []byte(name+"=")); ok {
-			return string(value)
+	found := make(map[string]string)
+	for entry := range strings.SplitSeq(string(environ), "\x00") {
+		if name, value, ok := strings.Cut(entry, "="); ok {
+			found[name] = value
 		}
 	}
-	return ""
+	return found
 }
 
 // marked returns the processes that were started as part of an instance, its
@@ -95,7 +97,12 @@ func (r *Runtime) marked(instance string) []int {
 }
 
 func (r *Runtime) carriesMark(pid int, instance string) bool {
-	return variable(pid, envInstance) == instance && variable(pid, envApp) == r.app && variable(pid, envRecords) == r.dir
+	return r.isMark(variables(pid), instance)
+}
+
+// isMark reports whether an environment is one that an instance was given.
+func (r *Runtime) isMark(told map[string]string, instance string) bool {
+	return told[envInstance] == instance && told[envApp] == r.app && told[envRecords] == r.dir
 }
 
 // programName returns what an operator knows a process by. It is not the full

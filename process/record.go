@@ -91,13 +91,18 @@ func syncDir(path string) error {
 	return dir.Sync()
 }
 
-// readRecords returns all records of dir.
-func readRecords(dir string) ([]record, error) {
+// damage is a record that cannot be read.
+type damage struct {
+	instance string
+	err      error
+}
+
+// readRecords returns all records of dir, and what is no longer one.
+func readRecords(dir string) (records []record, damaged []damage, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var records []record
 	for _, entry := range entries {
 		id, ok := strings.CutSuffix(entry.Name(), recordSuffix)
 		if !ok || checkID(id) != nil {
@@ -105,18 +110,18 @@ func readRecords(dir string) ([]record, error) {
 		}
 		data, err := os.ReadFile(filepath.Join(dir, entry.Name()))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		var rec record
-		if err := json.Unmarshal(data, &rec); err != nil || rec.Instance != id {
-			return nil, &switcher.Error{
-				Code: switcher.CodeFailed,
-				What: fmt.Sprintf("%s is no record of an instance", filepath.Join(dir, entry.Name())),
-				Hint: "end the process that it meant, if there is one, and delete the file",
-				Err:  err,
-			}
+		err = json.Unmarshal(data, &rec)
+		if err == nil && rec.Instance != id {
+			err = fmt.Errorf("it is of instance %q", rec.Instance)
+		}
+		if err != nil {
+			damaged = append(damaged, damage{id, err})
+			continue
 		}
 		records = append(records, rec)
 	}
-	return records, nil
+	return records, damaged, nil
 }

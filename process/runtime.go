@@ -39,7 +39,8 @@ type Options struct {
 	StopGracePeriod time.Duration
 	// StopSignal asks an instance to end, as in "SIGTERM" or "TERM"; empty means SIGTERM.
 	StopSignal string
-	// Logger tells of instances that die and are started again; nil means silence.
+	// Logger tells of instances that die and are started again, and of damaged
+	// records; nil means silence.
 	Logger *slog.Logger
 }
 
@@ -68,7 +69,8 @@ var _ switcher.Runtime = (*Runtime)(nil)
 var errClosed = errors.New("the process runtime has been closed")
 
 // New opens the directory and adopts every instance that still runs. It
-// starts nothing: an instance that died meanwhile is listed as not running.
+// starts nothing: an instance that died meanwhile is listed as not running. A
+// damaged record is renamed to *.damaged, or made anew if its instance runs.
 func New(options Options) (*Runtime, error) {
 	if options.App == "" || options.Dir == "" || len(options.Command) == 0 {
 		return nil, errors.New("process runtime: app, directory and command are required")
@@ -122,9 +124,14 @@ func (r *Runtime) load() error {
 	if err := os.Chmod(r.dir, 0o700); err != nil {
 		return err
 	}
-	records, err := readRecords(r.dir)
+	records, damaged, err := readRecords(r.dir)
 	if err != nil {
 		return err
+	}
+	for _, d := range damaged {
+		if rec, ok := r.repair(d); ok {
+			records = append(records, rec)
+		}
 	}
 	for _, rec := range records {
 		in := newInstance(rec)

@@ -67,9 +67,9 @@ func TestStartLeavesARunningInstanceAlone(t *testing.T) {
 func TestStoppedInstanceKeepsItsOutputAndStartsAgain(t *testing.T) {
 	r := open(t, options(t.TempDir(), script("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done")))
 	s := spec(t, "i1")
-	for range 2 {
+	for n := range 2 {
 		start(t, r, s)
-		says(t, r, "i1", "ready")
+		eventually(t, "it is ready once more", func() bool { return strings.Count(output(t, r, "i1"), "ready") == n+1 })
 		if err := r.Stop(t.Context(), "i1"); err != nil {
 			t.Fatal(err)
 		}
@@ -164,6 +164,52 @@ func TestFailedStartLeavesNothing(t *testing.T) {
 	}
 	if _, err := r.Fetch(t.Context(), "chat:1", nil); err == nil {
 		t.Error("fetched a command that does not exist")
+	}
+}
+
+func TestFailedRestartLeavesTheInstanceStoppedWithItsOutput(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "backend")
+	install := func() { os.WriteFile(program, []byte("#!/bin/sh\necho ready; exec sleep 60\n"), 0o755) }
+	records := filepath.Join(dir, "records")
+	for name, restart := range map[string]func(*Runtime, switcher.Spec){
+		"stranger": func(r *Runtime, s switcher.Spec) { refuse(t, r, s) },
+		"no program": func(r *Runtime, s switcher.Spec) {
+			os.Remove(program)
+			wantCode(t, r.Start(t.Context(), s), switcher.CodeFailed)
+		},
+		"no interpreter": func(r *Runtime, s switcher.Spec) {
+			os.WriteFile(program, []byte("#!/nonexistent\n"), 0o755)
+			wantCode(t, r.Start(t.Context(), s), switcher.CodeFailed)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			install()
+			r := open(t, options(records, []string{program}))
+			s := spec(t, "i1")
+			start(t, r, s)
+			says(t, r, "i1", "ready")
+			if err := errors.Join(r.Keep(t.Context(), "i1"), r.Stop(t.Context(), "i1")); err != nil {
+				t.Fatal(err)
+			}
+			before := listed(t, r, "i1")
+			other := s
+			other.Colour, other.Release.ID = switcher.Blue, "other"
+			restart(r, other)
+			if after := listed(t, r, "i1"); after != before || after.Running {
+				t.Errorf("listed as %+v, before as %+v", after, before)
+			}
+			if out := output(t, r, "i1"); out != "ready" {
+				t.Errorf("output %q", out)
+			}
+			onDisk, _, err := readRecords(records)
+			if err != nil || len(onDisk) != 1 || onDisk[0].State != stopped || onDisk[0].Kept {
+				t.Errorf("on disk: %+v, %v", onDisk, err)
+			}
+			install()
+			start(t, r, s)
+			pidOf(t, r, "i1")
+		})
 	}
 }
 
@@ -270,11 +316,6 @@ func TestConfigurationErrors(t *testing.T) {
 			r.Close()
 			t.Errorf("%s: accepted", name)
 		}
-	}
-	dir := t.TempDir()
-	os.WriteFile(filepath.Join(dir, "i1.json"), nil, 0o600)
-	if _, err := New(options(dir, script(serve))); err == nil || !strings.Contains(err.Error(), "i1.json") {
-		t.Errorf("an empty record: %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -57,10 +58,25 @@ func (r *Runtime) Start(ctx context.Context, spec switcher.Spec) error {
 	if in.running() != nil {
 		return nil
 	}
-	if err := r.startFresh(ctx, in, spec); err != nil {
-		return errors.Join(err, r.forget(in))
+	before := in.record()
+	if err := r.launch(ctx, in, spec); err != nil {
+		return errors.Join(err, r.undo(in, before))
 	}
+	in.fresh = false
 	return nil
+}
+
+// undo reverts what a failed start has done: a fresh instance is forgotten, one
+// that was there before stays, stopped, with its output.
+func (r *Runtime) undo(in *instance, before record) error {
+	if in.fresh {
+		return r.forget(in)
+	}
+	if before.State == starting { // and never came up
+		before.ExitCode = ExitUnknown
+	}
+	before.State, before.Kept = stopped, false
+	return r.change(in, func(rec *record) { *rec = before })
 }
 
 // claim returns the instance of that id, a new one if there is none.
@@ -78,11 +94,14 @@ func (r *Runtime) claim(spec switcher.Spec) (*instance, error) {
 		return in, nil
 	}
 	in = newInstance(record{App: r.app, Instance: spec.Instance, State: stopped, ExitCode: ExitUnknown})
+	_, err = os.Lstat(r.outputPath(spec.Instance))
+	in.fresh = errors.Is(err, fs.ErrNotExist) // else its record was damaged
 	r.instances[spec.Instance] = in
 	return in, nil
 }
 
-func (r *Runtime) startFresh(ctx context.Context, in *instance, spec switcher.Spec) error {
+// launch records what is started, then starts it.
+func (r *Runtime) launch(ctx context.Context, in *instance, spec switcher.Spec) error {
 	if err := r.refuseTaken(ctx, spec.Port); err != nil {
 		return err
 	}
@@ -241,8 +260,9 @@ func (r *Runtime) ownerOf(pid int) string {
 			}
 		}
 	}
-	id := variable(pid, envInstance)
-	if in, _ := r.find(id); in != nil && r.carriesMark(pid, id) {
+	told := variables(pid)
+	id := told[envInstance]
+	if in, _ := r.find(id); in != nil && r.isMark(told, id) {
 		return id
 	}
 	return ""
