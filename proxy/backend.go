@@ -85,11 +85,12 @@ func NewBackend(o BackendOptions) *Backend {
 // Address returns host:port.
 func (b *Backend) Address() string { return b.address }
 
-// InFlight returns how many requests are being served, without upgraded
-// connections.
+// InFlight returns how many requests are being served, without the upgraded
+// ones.
 func (b *Backend) InFlight() int64 { return b.requests.Load() }
 
-// Upgraded returns how many upgraded connections (WebSockets) are open.
+// Upgraded returns how many long-lived exchanges are open: WebSockets and
+// streams of server-sent events.
 func (b *Backend) Upgraded() int64 { return b.upgraded.Load() }
 
 // Close closes the idle connections to the backend. Requests in flight are not

@@ -103,7 +103,9 @@ func (f *flight) WriteHeader(status int) {
 	if f.server.stopping.Load() {
 		h.Set("Connection", "close")
 	}
-	f.streaming = isEventStream(h.Get("Content-Type"))
+	if isEventStream(h.Get("Content-Type")) {
+		f.beginStream()
+	}
 	f.armWrite()
 	f.ResponseWriter.WriteHeader(status)
 }
@@ -164,6 +166,11 @@ func (f *flight) finish() {
 	}
 	if f.slot != nil {
 		f.slot.Store(nil)
+	}
+	switch {
+	case f.streaming:
+		f.endStream()
+	case f.route.Backend != nil:
 		f.route.Backend.release()
 	}
 }
@@ -197,7 +204,11 @@ func (f *flight) cut(requests, upgraded bool, cause error) cutKind {
 		f.relay.end(closeServiceRestart)
 		return cutUpgrade
 	}
-	if !requests || f.over {
+	kind, asked := cutRequest, requests
+	if f.streaming {
+		kind, asked = cutUpgrade, upgraded
+	}
+	if !asked || f.over {
 		return cutNothing
 	}
 	f.severed = true
@@ -207,7 +218,7 @@ func (f *flight) cut(requests, upgraded bool, cause error) cutKind {
 		_ = control.SetReadDeadline(time.Unix(1, 0))
 	}
 	_ = control.SetWriteDeadline(time.Now().Add(cutGrace))
-	return cutRequest
+	return kind
 }
 
 // wasCut reports whether a drain ended the flight.

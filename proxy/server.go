@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -91,6 +92,7 @@ type Server struct {
 	stopping atomic.Bool
 	reverse  *httputil.ReverseProxy
 	relays   relays
+	streams  streams
 }
 
 // New returns a server that begins to accept with Run.
@@ -115,11 +117,12 @@ func New(o Options) *Server {
 	}
 	s.SetTable(o.Table)
 	s.reverse = &httputil.ReverseProxy{
-		Rewrite:      rewrite,
-		Transport:    dispatch{},
-		BufferPool:   new(buffers),
-		ErrorHandler: s.unanswered,
-		ErrorLog:     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		Rewrite:        rewrite,
+		Transport:      dispatch{},
+		BufferPool:     new(buffers),
+		ModifyResponse: watchStream,
+		ErrorHandler:   s.unanswered,
+		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	return s
 }
@@ -169,6 +172,7 @@ func (s *Server) stop(servers []*listening, graceful bool) error {
 	if graceful {
 		time.Sleep(s.linger)
 	}
+	s.streams.stop()
 	grace, cancel := context.WithTimeout(context.Background(), s.shutdownGrace)
 	defer cancel()
 	var group errgroup.Group
@@ -178,11 +182,12 @@ func (s *Server) stop(servers []*listening, graceful bool) error {
 	})
 	for _, srv := range servers {
 		group.Go(func() error {
-			if err := srv.Shutdown(grace); err != nil {
-				_ = srv.Close()
-				return fmt.Errorf("stopping %s: requests still in flight after %s were closed: %w", srv.name, s.shutdownGrace, err)
+			err := srv.Shutdown(grace)
+			if errors.Is(err, context.DeadlineExceeded) {
+				s.log.Warn("requests still in flight were closed", "listener", srv.name, "after", s.shutdownGrace)
+				return srv.Close()
 			}
-			return nil
+			return err
 		})
 	}
 	return group.Wait()
@@ -222,7 +227,7 @@ func (s *Server) server(h http.Handler) *http.Server {
 		ReadHeaderTimeout: s.header,
 		IdleTimeout:       s.idle,
 		MaxHeaderBytes:    s.maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:          log.New(serverLog{s.log}, "", 0),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: h2Streams,
 			MaxReadFrameSize:     h2FrameSize,

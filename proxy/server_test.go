@@ -144,13 +144,13 @@ func TestStopAsksClientsToConnectAnewBeforeItCloses(t *testing.T) {
 	}
 }
 
-func TestStopClosesWhatOutlivesTheGraceAndSaysSo(t *testing.T) {
+func TestStopClosesWhatOutlivesTheGrace(t *testing.T) {
 	b, arrived := hold(t, nil)
 	e := startEdge(t, b, func(o *Options) { o.ShutdownGrace = 50 * time.Millisecond })
 	c := e.dial(appHost)
 	c.send("GET / HTTP/1.1", "Host: "+appHost, "")
 	receive(t, "the request arrives", arrived)
-	if err := e.stop(); err == nil || !strings.Contains(err.Error(), "still in flight") {
+	if err := e.stop(); err != nil {
 		t.Errorf("error %v", err)
 	}
 	eventually(t, "nothing is in flight", func() bool { return b.InFlight() == 0 })
