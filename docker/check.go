@@ -58,12 +58,17 @@ func (r *Runtime) portIsFree(ctx context.Context, all []container.Summary, spec 
 // taken refuses what a foreign container holds. One of the same app under
 // another owner may well be this app's own, from before its state was lost.
 func (r *Runtime) taken(holder container.Summary, what, hint string) error {
-	switch {
-	case r.ownerIsOurs(holder):
-		return refused(hint, "%s is taken by %s, which is not an instance of app %s", what, describe(holder), r.options.App)
-	case holder.Labels[LabelApp] == r.options.App:
-		hint += "; or put the other installation's id (label " + LabelOwner + ", shown by docker inspect) into " +
-			"<state.dir>/id and restart the edge to take it over"
+	app := r.options.App
+	if r.ownerIsOurs(holder) {
+		return refused(hint, "%s is taken by %s, which is not an instance of app %s", what, describe(holder), app)
+	}
+	hint = "leave it to that one and give this app's containers another name and other ports (container.name, slots.<colour>.port)"
+	if holder.Labels[LabelApp] == app {
+		// A recorded state that does not know the container would have it removed
+		// as a stray, and a refused deploy is enough to have recorded one.
+		hint += "; or take it over: stop the edge, put the other installation's id (label " + LabelOwner +
+			", shown by docker inspect) into <state.dir>/id, put back that installation's <state.dir>/apps/" + app +
+			" or, if it is lost, remove what is there, and start the edge"
 	}
 	return refused(hint, "%s is taken by %s, which belongs to another bluegreen", what, describe(holder))
 }

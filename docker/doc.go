@@ -6,10 +6,12 @@
 // (see the Label constants) and not those of another owner, which is another
 // installation on the same engine. Anything else is never stopped, changed or
 // removed. An edge that has lost its whole state directory has become such
-// another installation: to take its old containers over, put their owner (label
-// com.sofiacall.bluegreen.owner, shown by docker inspect) into <state.dir>/id
-// and restart the edge. For the same reason, a state directory that is copied
-// for a second edge is copied without that file.
+// another installation. To take its old containers over, stop it, put their
+// owner (label com.sofiacall.bluegreen.owner, shown by docker inspect) into
+// <state.dir>/id, remove what it has recorded of the app since
+// (<state.dir>/apps/<app>), and start it: with the recorded state in place,
+// containers unknown to it would be removed as strays. A state directory that
+// is copied for a second edge is copied without the file id.
 //
 // It must not know which slot production is routed to, why an instance is
 // started or stopped, how a probe works, or the format of the configuration.
