@@ -81,7 +81,7 @@ func cutText(r proxy.DrainResult) string {
 	if r.Requests+r.Upgraded == 0 {
 		return ", nothing was cut"
 	}
-	return fmt.Sprintf("; ended at their deadline: %s, %s", count(r.Requests, "request"), count(r.Upgraded, "WebSocket"))
+	return fmt.Sprintf("; ended at their deadline: %s, %s", count(r.Requests, "request"), count(r.Upgraded, "long connection"))
 }
 
 func count(n int64, what string) string {
@@ -127,7 +127,7 @@ func (a *App) emptyOut(ctx context.Context, op *Operation, c Colour) (proxy.Drai
 }
 
 func inFlight(b *proxy.Backend) string {
-	return count(b.InFlight(), "request") + " and " + count(b.Upgraded(), "WebSocket") + " in flight"
+	return count(b.InFlight(), "request") + " and " + count(b.Upgraded(), "long connection") + " in flight"
 }
 
 // vacate takes a release out of a slot that production does not lead to:

@@ -35,8 +35,8 @@ type SlotStatus struct {
 	Instance string    `json:"instance,omitempty"`
 	Address  string    `json:"address"`
 	Health   Health    `json:"health"`
-	InFlight int64     `json:"in_flight"` // requests, without upgraded connections
-	Upgraded int64     `json:"upgraded"`  // WebSockets
+	InFlight int64     `json:"in_flight"` // requests, without the upgraded ones
+	Upgraded int64     `json:"upgraded"`  // WebSockets and event streams
 }
 
 // HealthStatus is the verdict of the last probes.

@@ -11,9 +11,10 @@ func newDrainCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use:   "drain [COLOUR]",
 		Short: "Wait until a slot has nothing in flight",
-		Long: `Drain waits until the requests and WebSockets of a slot have ended, up to their
-deadlines, which cut what is left. Without a colour it drains the inactive slot.
-A slot that a route leads to cannot be drained.`,
+		Long: `Drain waits until the requests and long connections (WebSockets, event streams)
+of a slot have ended, up to their deadlines, which cut what is left. Without a
+colour it drains the inactive slot. A slot that a route leads to cannot be
+drained.`,
 		Example: `  bluegreen drain
   bluegreen drain blue`,
 		Args:              oneColour,

@@ -53,7 +53,7 @@ func rounds(t *testing.T) int {
 // its SHA-256.
 func TestSwitchesAndRollbacksUnderLoadLoseNothing(t *testing.T) {
 	e := newTestEdge(t, "    switch: { bake: 10m }\n")
-	e.Drain = "20s" // far longer than any request of the load, also on a busy machine
+	e.Drain, e.WebSockets = "20s", "5s" // longer than what the load asks for, also on a busy machine
 	e.configure()
 	e.start()
 	e.must("deploy", "r0")

@@ -201,7 +201,7 @@ func TestWaitStaysForWhatTheOldSlotHasInFlight(t *testing.T) {
 	b.Deploy(t, "b")
 	release := b.Occupy(t)
 	out, _ := d.does(0, "status")
-	d.says(out, "in flight  1 request, 0 WebSockets")
+	d.says(out, "in flight  1 request, 0 long connections")
 	go func() {
 		for b.App.Status().Drain == nil && t.Context().Err() == nil {
 			time.Sleep(time.Millisecond)

@@ -219,7 +219,7 @@ func (v *statusView) drain() {
 
 // drainText says what a drain still waits for, and how long at most.
 func drainText(d switcher.DrainStatus, now time.Time) string {
-	requests, upgraded := count(d.InFlight, "request"), count(d.Upgraded, "WebSocket")
+	requests, upgraded := count(d.InFlight, "request"), count(d.Upgraded, "long connection")
 	return fmt.Sprintf("%s has %s%s and %s%s", d.Slot, requests, patience(d.RequestsUntil, now), upgraded, patience(d.UpgradedUntil, now))
 }
 

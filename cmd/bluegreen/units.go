@@ -71,7 +71,7 @@ func count(n int64, noun string) string {
 
 // flying writes what is in flight.
 func flying(requests, upgraded int64) string {
-	return count(requests, "request") + ", " + count(upgraded, "WebSocket")
+	return count(requests, "request") + ", " + count(upgraded, "long connection")
 }
 
 // and joins words into a sentence's list.
