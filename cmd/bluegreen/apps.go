@@ -31,7 +31,7 @@ type closingRuntime interface {
 
 // open restores an app as its state says. The state comes first: an edge that
 // does not own it must not look after the app's instances either.
-func (e *edge) open(app *config.App) (*hosted, error) {
+func (e *edge) open(app *config.App, newRuntime func(*config.App) (closingRuntime, error)) (*hosted, error) {
 	opened, err := switcher.Open(switcher.Options{
 		App: app.Name, Dir: appsDir(e.config), FirstActive: e.options.FirstActive,
 		Settings: settings(app, nil), Probes: e.probes(app.Health.Timeout),
@@ -40,13 +40,24 @@ func (e *edge) open(app *config.App) (*hosted, error) {
 	if err != nil {
 		return nil, err
 	}
-	runtime, err := e.newRuntime(app)
+	runtime, err := newRuntime(app)
 	if err != nil {
 		opened.Close()
 		return nil, err
 	}
 	opened.Apply(settings(app, runtime))
 	return &hosted{app: opened, section: *app, runtime: runtime}, nil
+}
+
+// newRuntimeOrBroken never fails: what an app's containers serve is worth more
+// than a complaint about the rest of it.
+func (e *edge) newRuntimeOrBroken(app *config.App) (closingRuntime, error) {
+	runtime, err := e.newRuntime(app)
+	if err != nil {
+		e.log.Error("app keeps its routes but has no runtime", "app", app.Name, "error", err)
+		return newBrokenRuntime(app.Name, err), nil
+	}
+	return runtime, nil
 }
 
 // close gives up an app that does not run. Its instances go on.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -29,8 +30,9 @@ type edgeOptions struct {
 	FirstActive switcher.Colour
 	Version     string
 	Logger      *slog.Logger
-	Failpoint   func(string) // see switcher.Options
-	Ready       func()       // called once everything is listening
+	Hangups     <-chan os.Signal // each asks for a reload; nil never does
+	Failpoint   func(string)     // see switcher.Options
+	Ready       func()           // called once everything is listening
 }
 
 // edge joins the packages into the running program: listeners, certificates,
@@ -51,7 +53,7 @@ type edge struct {
 	mu        sync.Mutex // guards what follows
 	config    *config.Config
 	apps      map[string]*hosted
-	running   *errgroup.Group // of the apps; nil before run
+	running   *errgroup.Group // of the apps; nil when none may be launched
 	life      context.Context // of the apps
 }
 
@@ -76,7 +78,7 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 		return nil, err
 	}
 	for _, app := range sorted(o.Config.Apps) {
-		h, err := e.open(app)
+		h, err := e.open(app, e.newRuntimeOrBroken)
 		if err != nil {
 			return nil, err
 		}
@@ -117,6 +119,9 @@ func (e *edge) run(ctx context.Context) error {
 	e.mu.Unlock()
 	group.Go(func() error {
 		<-life.Done()
+		e.mu.Lock()
+		e.running = nil // no reload launches anything any more
+		e.mu.Unlock()
 		return apps.Wait()
 	})
 	group.Go(func() error {
@@ -125,6 +130,7 @@ func (e *edge) run(ctx context.Context) error {
 	})
 	group.Go(func() error { return wrap("managing certificates", e.certs.Run(failed)) })
 	group.Go(func() error { return wrap("serving the admin socket", e.admin.Serve(failed, e.listeners.admin)) })
+	group.Go(func() error { return e.reloadOnHangups(failed) })
 	e.log.Info("serving", "http", address(e.listeners.http), "https", address(e.listeners.https), "admin", address(e.listeners.admin))
 	if e.options.Ready != nil {
 		e.options.Ready()

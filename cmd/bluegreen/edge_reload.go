@@ -2,30 +2,38 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
-	"os"
-	"os/signal"
 	"reflect"
 	"strings"
-	"syscall"
 
+	"sofiacall.com/bluegreen/admin"
 	"sofiacall.com/bluegreen/config"
+	"sofiacall.com/bluegreen/proxy"
 	"sofiacall.com/bluegreen/switcher"
 )
 
-// notifyHangup delivers SIGHUP until stop is called, which closes the channel.
-func notifyHangup(to chan struct{}) (stop func()) {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGHUP)
-	go func() {
-		defer close(to)
-		for range signals {
-			to <- struct{}{}
+// reloadOnHangups reloads for every signal until ctx ends.
+func (e *edge) reloadOnHangups(ctx context.Context) error {
+	for {
+		select {
+		case <-e.options.Hangups:
+			if err := e.reload(ctx); err != nil {
+				e.log.Error("the new configuration is not applied, the old one stays", "error", err)
+				logOutput(e.log, err)
+			}
+		case <-ctx.Done():
+			return nil
 		}
-	}()
-	return func() { signal.Stop(signals); close(signals) }
+	}
+}
+
+// logOutput logs the lines that explain err.
+func logOutput(log *slog.Logger, err error) {
+	for _, line := range admin.ProblemOf(err).Output {
+		log.Error(line)
+	}
 }
 
 // reload applies the configuration file anew, whole or not at all.
@@ -41,15 +49,43 @@ func (e *edge) reload(context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := e.reloadable(next); err != nil {
+	if err := e.sameEdge(next); err != nil {
+		return err
+	}
+	release, err := e.hold()
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := e.sameApps(next); err != nil {
 		return err
 	}
 	return e.apply(next)
 }
 
-// reloadable refuses, before anything has changed, what a running edge cannot
-// take over.
-func (e *edge) reloadable(next *config.Config) error {
+// hold keeps the operations of all apps from beginning until release is
+// called, and is refused while one runs. A runtime that is replaced meanwhile
+// is nobody's any more.
+func (e *edge) hold() (release func(), err error) {
+	var held []func()
+	release = func() {
+		for _, let := range held {
+			let()
+		}
+	}
+	for _, app := range e.sortedApps() {
+		let, err := app.Hold()
+		if err != nil {
+			release()
+			return nil, err
+		}
+		held = append(held, let)
+	}
+	return release, nil
+}
+
+// sameEdge refuses what a running edge cannot change of itself.
+func (e *edge) sameEdge(next *config.Config) error {
 	now := e.config
 	var fixed []string
 	for key, same := range map[string]bool{
@@ -66,13 +102,20 @@ func (e *edge) reloadable(next *config.Config) error {
 			What: "a running edge cannot change " + strings.Join(fixed, ", "),
 			Hint: "`systemctl restart bluegreen` applies the whole file; the old configuration stays until then"}
 	}
+	return nil
+}
+
+// sameApps refuses what a running edge cannot change of its apps: none may go
+// that has containers, or of which nobody knows.
+func (e *edge) sameApps(next *config.Config) error {
 	for name, h := range e.apps {
-		if err := h.app.Busy(); err != nil {
-			return err
-		}
-		app := next.Apps[name]
+		app, status := next.Apps[name], h.app.Status()
 		switch {
-		case app == nil && h.app.Status().Phase != switcher.PhaseEmpty:
+		case app == nil && status.Error != "":
+			return &switcher.Error{Code: switcher.CodeRefused,
+				What: fmt.Sprintf("app %s is gone from the file while it is out of service, and may be deployed: %s", name, status.Error),
+				Hint: "put it back; an app is taken away by a restart of the edge, and its containers are then yours to remove"}
+		case app == nil && deployed(status):
 			return &switcher.Error{Code: switcher.CodeRefused,
 				What: fmt.Sprintf("app %s is gone from the file while it is deployed", name),
 				Hint: "put it back; an app is taken away by a restart of the edge, and its containers are then yours to remove"}
@@ -85,33 +128,64 @@ func (e *edge) reloadable(next *config.Config) error {
 	return nil
 }
 
-// apply makes next the configuration.
+// deployed reports whether a slot holds anything, whatever is being done just
+// now.
+func deployed(status switcher.Status) bool {
+	for _, slot := range status.Slots {
+		if slot.State != switcher.Empty {
+			return true
+		}
+	}
+	return false
+}
+
+// apply makes next the configuration. Everything that can fail comes before
+// the first change, or is undone.
 func (e *edge) apply(next *config.Config) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running == nil {
+		return &switcher.Error{Code: switcher.CodeUnreachable, What: "the edge is starting or stopping", Hint: "try again in a moment"}
+	}
 	opened, err := e.openNew(next)
 	if err != nil {
 		return err
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	all := maps.Clone(e.apps)
 	maps.Copy(all, opened)
 	table, err := newTable(next, all)
+	if err != nil {
+		closeAll(opened)
+		return err
+	}
+	fresh, undo, err := e.newRuntimes(next)
 	if err == nil {
-		err = e.certs.SetHosts(hosts(next))
+		if err = e.certs.SetHosts(hosts(next)); err != nil {
+			undo()
+		}
 	}
 	if err != nil {
 		closeAll(opened)
 		return err
 	}
-	// From here on nothing is refused any more.
+	e.commit(next, opened, fresh, table)
+	return nil
+}
+
+// commit cannot fail. Called with e.mu held.
+func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[string]closingRuntime, table *proxy.Table) {
 	for name, h := range opened {
 		e.apps[name] = h
 		e.launch(h)
 	}
 	for name, app := range next.Apps {
-		if opened[name] == nil {
-			err = errors.Join(err, e.renew(e.apps[name], app))
+		h := e.apps[name]
+		if runtime := fresh[name]; runtime != nil {
+			h.runtime.Close()
+			h.runtime = runtime
 		}
+		h.section = *app
+		h.app.Apply(settings(app, h.runtime))
 	}
 	e.server.SetTable(table)
 	for name, h := range e.apps {
@@ -123,7 +197,6 @@ func (e *edge) apply(next *config.Config) error {
 	}
 	e.config = next
 	e.log.Info("the new configuration is applied", "apps", len(next.Apps))
-	return err
 }
 
 func closeAll(apps map[string]*hosted) {
@@ -137,7 +210,7 @@ func (e *edge) openNew(next *config.Config) (opened map[string]*hosted, err erro
 	opened = map[string]*hosted{}
 	for _, app := range sorted(next.Apps) {
 		if e.apps[app.Name] == nil {
-			h, err := e.open(app)
+			h, err := e.open(app, e.newRuntime)
 			if err != nil {
 				closeAll(opened)
 				return nil, err
@@ -148,28 +221,46 @@ func (e *edge) openNew(next *config.Config) (opened map[string]*hosted, err erro
 	return opened, nil
 }
 
-// renew gives an app new settings, and a new runtime only when what the
-// runtime was made from has changed.
-func (e *edge) renew(h *hosted, app *config.App) error {
-	if !sameRuntime(&h.section, app) {
-		h.runtime.Close() // a directory of processes has one owner at a time
-		runtime, err := e.newRuntime(app)
-		if err != nil {
-			app = &h.section // which was good enough before
-			old, again := e.newRuntime(app)
-			if again != nil {
-				return errors.Join(err, again)
-			}
-			runtime = old
-			e.log.Error("app keeps its old settings", "app", app.Name, "error", err)
+// newRuntimes makes the runtimes of the apps for which what a runtime is made
+// from has changed. Those of processes come last, for each takes over a
+// directory that has one owner at a time; undo gives it back.
+func (e *edge) newRuntimes(next *config.Config) (fresh map[string]closingRuntime, undo func(), err error) {
+	fresh = map[string]closingRuntime{}
+	var closed []*hosted
+	undo = func() {
+		for _, runtime := range fresh {
+			runtime.Close()
 		}
-		h.runtime = runtime
+		for _, h := range closed {
+			h.runtime, _ = e.newRuntimeOrBroken(&h.section)
+			h.app.Apply(settings(&h.section, h.runtime))
+		}
 	}
-	h.section = *app
-	h.app.Apply(settings(app, h.runtime))
-	return nil
+	for _, processes := range []bool{false, true} {
+		for _, app := range sorted(next.Apps) {
+			h := e.apps[app.Name]
+			if h == nil || !h.outdated(app) || processes != (app.Runtime == config.RuntimeProcess) {
+				continue
+			}
+			if processes {
+				h.runtime.Close()
+				closed = append(closed, h)
+			}
+			runtime, err := e.newRuntime(app)
+			if err != nil {
+				undo()
+				return nil, nil, err
+			}
+			fresh[app.Name] = runtime
+		}
+	}
+	return fresh, undo, nil
 }
 
-func sameRuntime(a, b *config.App) bool {
-	return a.Pull == b.Pull && reflect.DeepEqual(a.Container, b.Container) && reflect.DeepEqual(a.Process, b.Process)
+// outdated reports whether the app needs a new runtime.
+func (h *hosted) outdated(next *config.App) bool {
+	_, broken := h.runtime.(brokenRuntime)
+	now := &h.section
+	return broken || now.Pull != next.Pull ||
+		!reflect.DeepEqual(now.Container, next.Container) || !reflect.DeepEqual(now.Process, next.Process)
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
-	"sofiacall.com/bluegreen/admin"
 	"sofiacall.com/bluegreen/config"
 	"sofiacall.com/bluegreen/switcher"
 )
@@ -41,39 +43,38 @@ func (p *program) serve(ctx context.Context, file string) error {
 	if first != "" && !first.Valid() {
 		return usageError("it names the slot of an app's very first deploy", "BLUE_GREEN_ACTIVE is %q: it can be blue or green", first)
 	}
-	load := func() (*config.Config, error) {
+	hangups := make(chan os.Signal, 1) // one that comes while the edge starts waits here
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+
+	read := func() (*config.Config, error) {
 		c, err := config.Load(file, config.Options{Env: p.lookupEnv, InternalDomain: p.env("INTERNAL_DOMAIN")})
-		if err == nil {
-			err = c.CheckFiles()
-		}
 		return c, configError(err)
 	}
-	c, err := load()
+	c, err := read()
 	if err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(p.stderr, nil))
+	if err := configError(c.CheckFiles()); err != nil {
+		log.Error("files that the configuration names cannot be used, and what needs them will fail", "error", err)
+		logOutput(log, err)
+	}
+	load := func() (*config.Config, error) {
+		c, err := read()
+		if err == nil {
+			err = configError(c.CheckFiles())
+		}
+		return c, err
+	}
 	e, err := newEdge(edgeOptions{
-		Config: c, Load: load, FirstActive: first, Version: p.version(), Logger: log, Failpoint: p.failpoint,
+		Config: c, Load: load, FirstActive: first, Version: p.version(), Logger: log, Hangups: hangups, Failpoint: p.failpoint,
 		Ready: func() { daemon.SdNotify(false, daemon.SdNotifyReady) },
 	})
 	if err != nil {
 		return err
 	}
 	defer e.close()
-	hup := make(chan struct{}, 1)
-	stop := notifyHangup(hup)
-	defer stop()
-	go func() {
-		for range hup {
-			if err := e.reload(ctx); err != nil {
-				log.Error("the new configuration is not applied, the old one stays", "error", err)
-				for _, line := range admin.ProblemOf(err).Output {
-					log.Error(line)
-				}
-			}
-		}
-	}()
 	defer context.AfterFunc(ctx, func() { daemon.SdNotify(false, daemon.SdNotifyStopping) })()
 	return e.run(ctx)
 }

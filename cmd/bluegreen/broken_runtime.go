@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"sofiacall.com/bluegreen/switcher"
+)
+
+// brokenRuntime stands in for a runtime that could not be made. The app's
+// routes lead where they are recorded to lead; whatever needs the runtime
+// fails with the reason.
+type brokenRuntime struct{ reason error }
+
+var _ closingRuntime = brokenRuntime{}
+
+func newBrokenRuntime(app string, err error) brokenRuntime {
+	told := &switcher.Error{
+		Code: switcher.CodeOf(err), What: "app " + app + " has no runtime", Err: err,
+		Hint: "mend that, then `bluegreen reload`",
+	}
+	var cause *switcher.Error
+	if errors.As(err, &cause) && cause.Hint != "" {
+		told.Hint = cause.Hint + "; then `bluegreen reload`"
+	}
+	return brokenRuntime{told}
+}
+
+func (r brokenRuntime) Fetch(context.Context, string, func(switcher.Progress)) (switcher.Artifact, error) {
+	return switcher.Artifact{}, r.reason
+}
+func (r brokenRuntime) Check(context.Context, switcher.Spec) error          { return r.reason }
+func (r brokenRuntime) Start(context.Context, switcher.Spec) error          { return r.reason }
+func (r brokenRuntime) Keep(context.Context, string) error                  { return r.reason }
+func (r brokenRuntime) Stop(context.Context, string) error                  { return r.reason }
+func (r brokenRuntime) Remove(context.Context, string) error                { return r.reason }
+func (r brokenRuntime) List(context.Context) ([]switcher.Instance, error)   { return nil, r.reason }
+func (r brokenRuntime) Wait(context.Context, string) (int, error)           { return 0, r.reason }
+func (r brokenRuntime) Tail(context.Context, string, int) ([]string, error) { return nil, r.reason }
+func (r brokenRuntime) Prune(context.Context, []string) error               { return r.reason }
+func (r brokenRuntime) Close() error                                        { return nil }
