@@ -2,6 +2,7 @@ package switcher
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,7 +15,7 @@ import (
 func (a *App) adopt(op *Operation, instances []Instance) (adopted int, err error) {
 	found := map[Colour]Instance{}
 	for _, i := range instances {
-		if i.Running && i.Colour.Valid() && i.Port > 0 {
+		if i.Running && i.Colour.Valid() && i.Port > 0 && !a.state.Load().began(i) {
 			found[i.Colour] = i
 		}
 	}
@@ -72,8 +73,21 @@ func (a *App) adoptable(found map[Colour]Instance) (Colour, error) {
 		Hint: "set BLUE_GREEN_ACTIVE to blue or green for the edge and restart it; nothing is touched until then"}
 }
 
-// unrecorded reports whether nothing was ever recorded of the app.
-func (a *App) unrecorded() bool { return a.state.Load().Generation == 0 }
+// unrecorded reports whether no release was ever recorded of the app. Attempts
+// to deploy one may have been.
+func (a *App) unrecorded() bool {
+	s := a.state.Load()
+	return s.Active == "" && s.Operation == nil && len(s.Releases) == 0 &&
+		s.Slots[Blue].State == Empty && s.Slots[Green].State == Empty
+}
+
+// began reports whether an operation of the history made the instance, whose
+// id ends with the beginning of the operation's.
+func (s *State) began(i Instance) bool {
+	return slices.ContainsFunc(s.History, func(r Record) bool {
+		return len(r.ID) >= 6 && strings.HasSuffix(i.ID, "-"+r.ID[:6])
+	})
+}
 
 // number is the counter in a release id, 0 for an id that is not ours.
 func number(release string) uint64 {

@@ -1,6 +1,9 @@
 package switcher
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +62,45 @@ func TestTwoInstancesWithNothingToTellThemApartAreNotTouched(t *testing.T) {
 		}
 		if alert := l.app.Status().Alert; !strings.Contains(alert, "which one is active") {
 			l.t.Errorf("alert = %q", alert)
+		}
+	})
+}
+
+func TestARefusedDeployDoesNotStandInTheWayOfAnAdoption(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.deploy("a")
+		was := l.bench.running()
+		l.stop()
+		l.dir = l.t.TempDir()
+		l.bench.stuck = make(chan struct{}) // nothing can be adopted yet
+		l.start(nil)
+		op, err := l.app.start(KindDeploy, "ci", func(*State) (Journal, error) { return Journal{}, nil },
+			func(context.Context, *Operation) (string, error) { return "", errors.New("the name is taken") })
+		if err == nil {
+			err = op.Wait(l.t.Context())
+		}
+		l.t.Log(err)
+		close(l.bench.stuck)
+		l.later(time.Minute)
+		l.want(shape{PhaseSteady, Active, Empty, Blue, Blue})
+		if got := l.bench.running(); !slices.Equal(got, was) {
+			l.t.Errorf("running = %v, want %v", got, was)
+		}
+	})
+}
+
+func TestWhatAFailedFirstDeployLeftIsNotAdopted(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.bench.dying["a"] = 1
+		op, err := l.app.Deploy("maria@host", DeployRequest{Commit: "a"})
+		l.fails(CodeFailed, op, err)
+		l.must(l.app.Discard("maria@host"))
+		id := l.app.History()[0].ID
+		l.bench.Start(l.t.Context(), Spec{Instance: "app-blue-r1-" + id[:6], Colour: Blue, Port: 3001})
+		l.must(l.app.Recover("maria@host"))
+		l.want(shape{PhaseEmpty, Empty, Empty, "", ""})
+		if got := l.bench.ids(); len(got) != 0 {
+			l.t.Errorf("instances = %v, want none", got)
 		}
 	})
 }

@@ -92,7 +92,7 @@ func TestARollbackToADeadReleaseEndsOnTheOneThatAnswers(t *testing.T) {
 	st := e.status()
 	live, previous := st.Slots["green"].Instance, st.Slots["blue"].Instance
 	e.slay(previous)
-	e.fails(5, []string{"the previous release does not answer either", "production is on green", "nothing was stopped"}, "rollback", "--reason", "looks odd")
+	e.fails(5, []string{"the previous release on blue does not answer", "production stays on green"}, "rollback", "--reason", "looks odd")
 	if got := e.release("app.localhost"); got != "b" {
 		t.Errorf("production shows %q, want b", got)
 	}
