@@ -57,6 +57,13 @@ func (a *App) drainBehind(c Colour, limits proxy.DrainLimits, next func(ctx cont
 	})
 }
 
+// drains reports whether slot c is drained in the background.
+func (a *App) drains(c Colour) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.draining != nil && a.draining.colour == c
+}
+
 // callOffDrain ends a background drain of slot c and waits until it is gone.
 func (a *App) callOffDrain(c Colour) {
 	a.mu.Lock()

@@ -348,6 +348,8 @@ func (a *App) repair(ctx context.Context, op *Operation, c Colour, slot Slot, ru
 		return 0, a.step(op, "forget", func(s *State) { s.empty(c) })
 	case slot.State == Failed && a.undecided():
 		return 0, nil
+	case slot.State == Failed && a.drains(c):
+		return 0, nil // and is stopped when that is over
 	case slot.State == Failed && up:
 		op.say("stopping %s, which had failed", slot.Instance)
 		if _, err := a.emptyOut(ctx, op, c); err != nil {

@@ -172,7 +172,9 @@ func (a *App) conclude(op *Operation, text string, err error) {
 	if a.ctx.Err() == nil {
 		a.close(op, text, err)
 	}
-	if err != nil {
+	if errors.Is(err, errOvertaken) && op.ownRepair() {
+		a.log.Debug("recovery gives way, and is done again", "id", op.ID)
+	} else if err != nil {
 		a.log.Warn("operation failed", "operation", op.Kind, "id", op.ID, "by", op.Actor, "error", err)
 	} else if text != "" {
 		a.log.Info(text, "operation", op.Kind, "id", op.ID, "by", op.Actor, "took", time.Since(op.Began).Round(time.Millisecond))

@@ -291,3 +291,28 @@ func TestAnInstanceThatIsGoneIsBroughtBack(t *testing.T) {
 		l.want(shape{PhaseSteady, Active, Empty, Blue, Blue})
 	})
 }
+
+// A failed release drains in the background, without a lock; the look at what
+// runs that its failure brings about must not take the matter over.
+func TestARecoveryLeavesADrainThatGoesOnAlone(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.switched()
+		l.bench.mu.Lock()
+		l.bench.stuck = make(chan struct{}) // the stop after the drain takes its time
+		l.bench.mu.Unlock()
+		l.bench.setSick("b", errors.New("answered 500"))
+		l.later(5 * time.Second)
+		close(l.bench.stuck)
+		l.bench.mu.Lock()
+		l.bench.stuck = nil
+		l.bench.mu.Unlock()
+		l.later(time.Minute)
+		h := l.app.History()
+		if last := h[len(h)-1]; last.Kind != KindRollback {
+			l.t.Errorf("after the rollback the history says %+v", last)
+		}
+		if got := l.bench.running(); len(got) != 1 {
+			l.t.Errorf("running = %v, want the failed one stopped", got)
+		}
+	})
+}
