@@ -38,6 +38,7 @@ type App struct {
 	store      *store     // nil while the app is out of service
 	broken     error      // why it is
 	ctx        context.Context
+	begun      chan struct{} // closed when Run begins
 	op         *Operation
 	held       bool         // no operation may begin
 	ended      []*Operation // newest last, bounded
@@ -70,7 +71,7 @@ func Open(o Options) (*App, error) {
 		backends: map[Colour]*proxy.Backend{},
 		health:   map[Colour]*tracker{Blue: {}, Green: {}},
 		rush:     make(chan struct{}, 1), sweepWake: make(chan struct{}, 1),
-		unswept: true,
+		unswept: true, begun: make(chan struct{}),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -131,6 +132,7 @@ func (a *App) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	a.mu.Lock()
 	a.ctx = ctx
+	close(a.begun)
 	if a.broken != nil {
 		a.log.Error(a.broken.Error())
 	}

@@ -24,6 +24,10 @@ type permit func(*State) (Journal, error)
 // start runs a job as the app's one operation. What would be refused anyway
 // disturbs nothing that runs.
 func (a *App) start(kind Kind, actor Actor, allow permit, do job) (*Operation, error) {
+	select {
+	case <-a.begun: // the socket may be a moment ahead of the app
+	case <-time.After(patience):
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.op != nil && a.op.makesRoom(kind) != never {
