@@ -105,7 +105,7 @@ func (b *Backend) release() {
 	}
 }
 
-// upgrade moves one from the requests to the upgraded connections. It adds
+// upgrade moves one from the requests to the long-lived exchanges. It adds
 // first: a drain, which reads the requests first, then never misses it.
 func (b *Backend) upgrade() {
 	b.upgraded.Add(1)

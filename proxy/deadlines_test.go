@@ -21,7 +21,7 @@ func idleFor(d time.Duration) func(*Options) {
 // failures waits until nothing is in flight and returns what was recorded.
 func (e *edge) failures() []Failure {
 	e.t.Helper()
-	eventually(e.t, "nothing is in flight", func() bool { return e.service.Route().Backend.InFlight() == 0 })
+	eventually(e.t, "nothing is in flight", e.service.Route().Backend.idle)
 	e.recorder.mu.Lock()
 	defer e.recorder.mu.Unlock()
 	var all []Failure

@@ -17,14 +17,17 @@ const sweepEvery = 50 * time.Millisecond
 // DrainLimits says how long a drain waits before it ends what is left. Each
 // limit counts from the call; zero means no limit.
 type DrainLimits struct {
+	// Requests limits what Backend.InFlight counts.
 	Requests time.Duration
+	// Upgraded limits what Backend.Upgraded counts: WebSockets and streams of
+	// server-sent events.
 	Upgraded time.Duration
 }
 
 // DrainResult tells how a drain went.
 type DrainResult struct {
-	// Requests and Upgraded are how many were cut because they outlived
-	// their limit.
+	// Requests and Upgraded are how many of each kind were cut because they
+	// outlived their limit.
 	Requests int64
 	Upgraded int64
 	// Elapsed is how long the drain took.
@@ -34,8 +37,9 @@ type DrainResult struct {
 // Drain waits until nothing is in flight on the backend, which must not be
 // routed any more. What outlives its limit is ended with ErrDrained as the
 // cause: a request without an answer yet gets a 503 page, one that is being
-// answered is broken off, a WebSocket gets close code 1012. Only what began
-// before the call is ever cut.
+// answered is broken off, a WebSocket gets close code 1012, an event stream
+// ends as if the backend had ended it. Only what began before the call is ever
+// cut.
 //
 // Drain is a wait, not a state: when ctx ends first it returns context.Cause
 // and the backend serves on. Several drains may wait at once.
@@ -97,8 +101,8 @@ func (d *drain) cut() {
 	})
 }
 
-// idle reports whether nothing is in flight. The requests are read first: an
-// upgrade counts itself as upgraded before it stops counting as a request.
+// idle reports whether nothing is in flight. The requests are read first: what
+// is upgraded counts as that before it stops counting as a request.
 func (b *Backend) idle() bool {
 	return b.InFlight() == 0 && b.Upgraded() == 0
 }

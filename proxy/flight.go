@@ -187,9 +187,9 @@ const (
 // was ended; only the first cut counts.
 //
 // Cancelling ends the exchange with the backend, so that a request without an
-// answer gets its error page. A client that is in the way is overcome by
-// deadlines: one that does not send its body at once, one that does not read
-// after a grace.
+// answer gets its error page and an event stream the end of its body. A client
+// that is in the way is overcome by deadlines: one that does not send its body
+// at once, one that does not read after a grace.
 func (f *flight) cut(requests, upgraded bool, cause error) cutKind {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -214,14 +214,14 @@ func (f *flight) cut(requests, upgraded bool, cause error) cutKind {
 	f.severed = true
 	f.cancel(cause)
 	control := http.NewResponseController(f.ResponseWriter)
-	if f.hasBody {
+	if f.hasBody && !f.bodyDone {
 		_ = control.SetReadDeadline(time.Unix(1, 0))
 	}
 	_ = control.SetWriteDeadline(time.Now().Add(cutGrace))
 	return kind
 }
 
-// wasCut reports whether a drain ended the flight.
+// wasCut reports whether a drain or the end of the server ended the flight.
 func (f *flight) wasCut() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

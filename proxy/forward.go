@@ -14,7 +14,7 @@ const (
 	// ProbeHeader carries the probe secret. It is never forwarded.
 	ProbeHeader = "X-Bluegreen-Probe"
 	// LabelHeader tells an authenticated probe the label of the route that
-	// served it. A backend's own is removed.
+	// served it. A backend's own is removed, as a trailer too.
 	LabelHeader = "X-Bluegreen-Route"
 
 	requestIDHeader = "X-Request-Id"

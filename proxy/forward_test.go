@@ -226,6 +226,27 @@ func TestEarlyHintsAndTrailersPass(t *testing.T) {
 	}
 }
 
+func TestBackendCannotSendTheLabelAsATrailer(t *testing.T) {
+	for _, announced := range []string{"X-Sum, " + LabelHeader, "X-Sum"} {
+		eachProtocol(t, func(t *testing.T, h2 bool) {
+			e := startEdge(t, startBackend(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Trailer", announced)
+				_, _ = io.WriteString(w, "body")
+				w.Header().Set("X-Sum", "42")
+				w.Header().Set(LabelHeader, "forged")
+				w.Header().Set(http.TrailerPrefix+LabelHeader, "forged")
+			}))
+			response, _ := e.get(h2, "https://"+appHost+"/", ProbeHeader, secret)
+			if _, told := response.Trailer[LabelHeader]; told || response.Trailer.Get("X-Sum") != "42" {
+				t.Errorf("announced %q: trailer %v", announced, response.Trailer)
+			}
+			if label := response.Header.Get(LabelHeader); label != "blue" {
+				t.Errorf("label %q", label)
+			}
+		})
+	}
+}
+
 func TestEventsArriveAsTheyAreSent(t *testing.T) {
 	next := make(chan struct{})
 	e := startEdge(t, startBackend(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -81,6 +81,8 @@ func (s *Server) forward(f *flight, r *http.Request) {
 	}()
 	s.reverse.ServeHTTP(f, r)
 	whole = true
+	// Not announced, since received has seen to that.
+	f.Header().Del(http.TrailerPrefix + LabelHeader)
 }
 
 // brokenOff says why a response ended before its end.

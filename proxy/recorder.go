@@ -8,7 +8,8 @@ import "time"
 // goroutines at once.
 type Recorder interface {
 	// Request is called once for each request that was answered or given
-	// up, and for a refused WebSocket handshake.
+	// up, for a refused WebSocket handshake, and at the end of an event
+	// stream.
 	Request(Observation)
 	// UpgradeBegin is called when a WebSocket is established (status 101).
 	UpgradeBegin()
@@ -63,7 +64,8 @@ const (
 	FailureBody
 	// FailureNoBackend: the route has no backend.
 	FailureNoBackend
-	// FailureDrained: a drain ended the request.
+	// FailureDrained: a drain ended the request, or a drain or a shutdown
+	// the event stream.
 	FailureDrained
 	// FailureDenied: the policy of the route refused the client.
 	FailureDenied

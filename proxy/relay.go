@@ -274,8 +274,8 @@ func (s *relays) signal() {
 }
 
 // stop ends every relay with close code 1012 and waits for them; those that
-// outlive ctx are closed at once.
-func (s *relays) stop(ctx context.Context) {
+// outlive ctx are closed at once. It returns how many those were.
+func (s *relays) stop(ctx context.Context) int {
 	empty := make(chan struct{})
 	s.mu.Lock()
 	s.stopped = true
@@ -287,15 +287,17 @@ func (s *relays) stop(ctx context.Context) {
 	s.mu.Unlock()
 	select {
 	case <-empty:
-		return
+		return 0
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
+	late := len(s.open)
 	for r := range s.open {
 		r.abort()
 	}
 	s.mu.Unlock()
 	<-empty
+	return late
 }
 
 // resize borrows a buffer when a read filled the relay's own one, and gives it

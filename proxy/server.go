@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -71,7 +70,7 @@ type Options struct {
 	// closed. Default 1 s.
 	Linger time.Duration
 	// ShutdownGrace limits the wait for requests and WebSockets after that.
-	// Default 30 s.
+	// Event streams are ended at its beginning. Default 30 s.
 	ShutdownGrace time.Duration
 }
 
@@ -93,6 +92,7 @@ type Server struct {
 	reverse  *httputil.ReverseProxy
 	relays   relays
 	streams  streams
+	serving  atomic.Int64 // requests on both listeners
 }
 
 // New returns a server that begins to accept with Run.
@@ -120,7 +120,7 @@ func New(o Options) *Server {
 		Rewrite:        rewrite,
 		Transport:      dispatch{},
 		BufferPool:     new(buffers),
-		ModifyResponse: watchStream,
+		ModifyResponse: received,
 		ErrorHandler:   s.unanswered,
 		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
@@ -138,12 +138,13 @@ func (s *Server) SetTable(t *Table) {
 
 // Run serves until ctx ends, then stops in order: for a moment every response
 // asks its client to connect anew, so that no client meets a closed connection
-// with its next request; then nothing is accepted any more, what is in flight
-// gets the grace to end, and what is left is closed. The requests do not derive
-// from ctx.
+// with its next request; then nothing is accepted any more, WebSockets (close
+// code 1012) and event streams (the end of the body) are asked to come back,
+// what is in flight gets the grace to end, and what is left is closed, which is
+// logged as a warning. The requests do not derive from ctx.
 //
-// Run returns nil after an ordered stop, and an error when a listener failed or
-// the grace was not enough. It may be called once.
+// Run returns nil after an ordered stop, and an error when a listener failed.
+// It may be called once.
 func (s *Server) Run(ctx context.Context) error {
 	if s.https != nil && s.tls == nil {
 		return errors.New("serving https: no TLS configuration given")
@@ -175,22 +176,35 @@ func (s *Server) stop(servers []*listening, graceful bool) error {
 	s.streams.stop()
 	grace, cancel := context.WithTimeout(context.Background(), s.shutdownGrace)
 	defer cancel()
+	var aborted int
+	var late atomic.Bool
 	var group errgroup.Group
 	group.Go(func() error {
-		s.relays.stop(grace)
+		aborted = s.relays.stop(grace)
 		return nil
 	})
 	for _, srv := range servers {
 		group.Go(func() error {
 			err := srv.Shutdown(grace)
 			if errors.Is(err, context.DeadlineExceeded) {
-				s.log.Warn("requests still in flight were closed", "listener", srv.name, "after", s.shutdownGrace)
-				return srv.Close()
+				late.Store(true)
+				return nil
 			}
-			return err
+			if err != nil {
+				return fmt.Errorf("stopping %s: %w", srv.name, err)
+			}
+			return nil
 		})
 	}
-	return group.Wait()
+	err := group.Wait()
+	if late.Load() || aborted > 0 {
+		s.log.Warn("the shutdown grace was not enough; what was still in flight is cut",
+			"grace", s.shutdownGrace, "requests", s.serving.Load(), "websockets", aborted)
+	}
+	for _, srv := range servers {
+		_ = srv.Close()
+	}
+	return err
 }
 
 // listening is one http.Server with its listener.
@@ -223,11 +237,11 @@ func (s *Server) servers() []*listening {
 
 func (s *Server) server(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           h,
+		Handler:           s.counted(h),
 		ReadHeaderTimeout: s.header,
 		IdleTimeout:       s.idle,
 		MaxHeaderBytes:    s.maxHeaderBytes,
-		ErrorLog:          log.New(serverLog{s.log}, "", 0),
+		ErrorLog:          serverErrors(s.log),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: h2Streams,
 			MaxReadFrameSize:     h2FrameSize,
@@ -236,4 +250,14 @@ func (s *Server) server(h http.Handler) *http.Server {
 			WriteByteTimeout:     s.bodyIdle,
 		},
 	}
+}
+
+// counted counts the requests that h serves, so that a stop can tell how many
+// it had to cut.
+func (s *Server) counted(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.serving.Add(1)
+		defer s.serving.Add(-1)
+		h.ServeHTTP(w, r)
+	})
 }

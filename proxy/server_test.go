@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -144,14 +145,20 @@ func TestStopAsksClientsToConnectAnewBeforeItCloses(t *testing.T) {
 	}
 }
 
-func TestStopClosesWhatOutlivesTheGrace(t *testing.T) {
+func TestStopClosesWhatOutlivesTheGraceAndCountsIt(t *testing.T) {
 	b, arrived := hold(t, nil)
-	e := startEdge(t, b, func(o *Options) { o.ShutdownGrace = 50 * time.Millisecond })
-	c := e.dial(appHost)
-	c.send("GET / HTTP/1.1", "Host: "+appHost, "")
-	receive(t, "the request arrives", arrived)
+	log := new(logText)
+	e := startEdge(t, b, log.at(slog.LevelInfo), func(o *Options) { o.ShutdownGrace = 50 * time.Millisecond })
+	for range 2 {
+		c := e.dial(appHost)
+		c.send("GET / HTTP/1.1", "Host: "+appHost, "")
+		receive(t, "the request arrives", arrived)
+	}
 	if err := e.stop(); err != nil {
 		t.Errorf("error %v", err)
+	}
+	if text := log.String(); !strings.Contains(text, "level=WARN") || !strings.Contains(text, "requests=2 websockets=0") {
+		t.Errorf("logged %q", text)
 	}
 	eventually(t, "nothing is in flight", func() bool { return b.InFlight() == 0 })
 }

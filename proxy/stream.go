@@ -33,9 +33,11 @@ func (f *flight) endStream() {
 	}
 }
 
-// watchStream lets the body of an event stream end in good order when the
-// stream is cut.
-func watchStream(response *http.Response) error {
+// received prepares a backend's response for the client: an event stream gets
+// a body that ends in good order when it is cut, and LabelHeader is not
+// announced as a trailer.
+func received(response *http.Response) error {
+	delete(response.Trailer, LabelHeader)
 	if isEventStream(response.Header.Get("Content-Type")) {
 		response.Body = &streamBody{response.Body, flightOf(response.Request.Context())}
 	}
@@ -52,7 +54,8 @@ type streamBody struct {
 
 func (b *streamBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && b.flight.wasCut() {
+	if err != nil && err != io.EOF && b.flight.wasCut() {
+		b.flight.failure = FailureDrained
 		err = io.EOF
 	}
 	return n, err

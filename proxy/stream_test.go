@@ -2,11 +2,8 @@ package proxy
 
 import (
 	"bufio"
-	"bytes"
 	"io"
-	"log/slog"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 )
@@ -95,18 +92,57 @@ func TestStopEndsEventStreamsAtOnce(t *testing.T) {
 	})
 }
 
-func TestWhatTheServerSaysIsHeard(t *testing.T) {
-	var heard bytes.Buffer
-	l := serverLog{slog.New(slog.NewTextHandler(&heard, nil))} // at Info, as shipped
-	for _, line := range []string{
-		"http: Accept error: accept tcp: too many open files; retrying in 5ms\n",
-		"http: TLS handshake error from 192.0.2.1:1234: EOF\n",
-	} {
-		if n, err := l.Write([]byte(line)); n != len(line) || err != nil {
-			t.Error(n, err)
+func TestAnEndedEventStreamIsOneRequestThatWasDrained(t *testing.T) {
+	eachProtocol(t, func(t *testing.T, h2 bool) {
+		b := eventSource(t)
+		e := startEdge(t, b)
+		body := e.stream(h2)
+		drained(t, b, DrainLimits{Upgraded: moment})
+		endsWell(t, body)
+		if o := e.recorder.only(t); o.Failure != FailureDrained || o.Status != 200 || o.BytesOut == 0 {
+			t.Errorf("recorded %+v", o)
 		}
+		if e.recorder.begun != 0 {
+			t.Error("recorded as a WebSocket")
+		}
+	})
+}
+
+// A backend may answer a handshake it refuses with anything.
+func TestAnEventStreamInsteadOfAWebSocketEndsWell(t *testing.T) {
+	b := eventSource(t)
+	e := startEdge(t, b)
+	c := e.dial(appHost)
+	c.send("GET / HTTP/1.1", "Host: "+appHost, "Connection: Upgrade", "Upgrade: websocket", "")
+	eventually(t, "the stream has begun", func() bool { return b.Upgraded() == 1 })
+	if r := drained(t, b, DrainLimits{Upgraded: moment}); r.Upgraded != 1 {
+		t.Errorf("cut %+v", r)
 	}
-	if text := heard.String(); !strings.Contains(text, "too many open files") || strings.Contains(text, "handshake") {
-		t.Errorf("heard %q", text)
+	if _, body := c.response(); body != "data: 1\n\n" {
+		t.Errorf("body %q", body)
+	}
+}
+
+// A read deadline would have the server take the connection for broken when the
+// body has arrived in full.
+func TestConnectionOfAnEndedEventStreamStaysUsable(t *testing.T) {
+	b := startBackend(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "text/event-stream")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	e := startEdge(t, b)
+	c := e.dial(appHost)
+	c.send("POST / HTTP/1.1", "Host: "+appHost, "Content-Length: 3", "", "ask")
+	eventually(t, "the stream has begun", func() bool { return b.Upgraded() == 1 })
+	e.service.Set(e.route(startBackend(t, says("green")), "green"))
+	drained(t, b, DrainLimits{Upgraded: moment})
+	if response, _ := c.response(); response.Close {
+		t.Error("asked to connect anew")
+	}
+	c.send("GET / HTTP/1.1", "Host: "+appHost, "")
+	if _, body := c.response(); body != "green" {
+		t.Errorf("then served by %q", body)
 	}
 }

@@ -155,6 +155,7 @@ func (h *handshake) pass(f *flight, r *http.Request) {
 		h.watch(&f.ctx)
 	}
 	removeHopByHop(h.response.Header)
+	_ = received(h.response)
 	for name, values := range h.response.Header {
 		f.Header()[name] = values
 	}
