@@ -14,7 +14,8 @@ import (
 // for longer than the idle time. On HTTP/1 that is a deadline of the connection,
 // which matters only to a call that waits; it is moved when a quarter of it has
 // passed. On HTTP/2 a deadline ends the stream whether or not anybody waits for
-// the client, so it is set by a watchdog over the call that does; see watch.go.
+// the client, so it is set by a watchdog over the call that does, as on HTTP/3;
+// see watch.go.
 
 // armWrite sets the write deadline before a write.
 //
@@ -22,7 +23,7 @@ import (
 // rest of its buffer after that; net/http clears it before the connection waits
 // for its next request.
 func (f *flight) armWrite() {
-	if f.h2 {
+	if f.multiplexed {
 		return
 	}
 	idle := f.server.bodyIdle
@@ -54,7 +55,7 @@ func (f *flight) armRead() error {
 	if f.over {
 		return http.ErrBodyReadAfterClose
 	}
-	if f.severed || f.h2 || now.Sub(f.readArmed) < idle/4 {
+	if f.severed || f.multiplexed || now.Sub(f.readArmed) < idle/4 {
 		return nil
 	}
 	f.readArmed = now
@@ -71,7 +72,7 @@ func (f *flight) endRead(err error) {
 		return
 	}
 	f.bodyDone = true
-	if !f.over && !f.severed && !f.h2 {
+	if !f.over && !f.severed && !f.multiplexed {
 		_ = http.NewResponseController(f.ResponseWriter).SetReadDeadline(time.Time{})
 	}
 }
@@ -80,7 +81,7 @@ func (f *flight) endRead(err error) {
 // of an HTTP/1 body, which it does after the handler to keep the connection.
 // The caller holds mu.
 func (f *flight) leaveBody() {
-	if f.hasBody && !f.bodyDone && !f.h2 && !f.severed {
+	if f.hasBody && !f.bodyDone && !f.multiplexed && !f.severed {
 		_ = http.NewResponseController(f.ResponseWriter).SetReadDeadline(time.Now().Add(f.server.bodyIdle))
 	}
 }

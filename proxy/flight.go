@@ -23,11 +23,13 @@ type flight struct {
 	client   netip.Addr
 	trusted  bool // the peer is a trusted proxy
 	probe    bool // the request knows the probe secret
-	h2       bool
-	hasBody  bool
-	start    time.Time
-	id       string
-	method   string
+	// multiplexed says that the connection carries other requests too
+	// (HTTP/2, HTTP/3).
+	multiplexed bool
+	hasBody     bool
+	start       time.Time
+	id          string
+	method      string
 
 	ctx    flightContext
 	cancel context.CancelCauseFunc

@@ -28,7 +28,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		server:         s,
 		method:         r.Method,
 		start:          start,
-		h2:             r.ProtoMajor == 2,
+		multiplexed:    r.ProtoMajor >= 2,
 		hasBody:        r.Body != nil && r.Body != http.NoBody,
 		probe:          s.isProbe(r),
 	}
@@ -68,7 +68,7 @@ func (s *Server) serve(f *flight, service *Service, table *Table, r *http.Reques
 // forward relays an ordinary request. ReverseProxy panics when a response
 // breaks off half-way; why is noted on the way out.
 func (s *Server) forward(f *flight, r *http.Request) {
-	if f.hasBody && !f.h2 {
+	if f.hasBody && !f.multiplexed {
 		// Otherwise the server takes what is left of the body away from the
 		// backend as soon as the response begins.
 		_ = http.NewResponseController(f.ResponseWriter).EnableFullDuplex()
@@ -147,9 +147,9 @@ func (f Failure) level() slog.Level {
 // fail answers a counted request with an error page.
 func (s *Server) fail(f *flight, r *http.Request, failure Failure, status int) {
 	f.failure = failure
-	if !f.h2 && (f.hasBody || f.wasCut()) {
+	if !f.multiplexed && (f.hasBody || f.wasCut()) {
 		// What is left of the body is not worth waiting for. On HTTP/2
-		// this would end the whole connection.
+		// this would end the whole connection, and HTTP/3 does not know it.
 		f.Header().Set("Connection", "close")
 	}
 	writePage(f, r, status, f.language)

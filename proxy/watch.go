@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// watchdog bounds a call that waits for a client on HTTP/2. It is used by one
+// watchdog bounds a call that waits for a client on HTTP/2 or
+// HTTP/3. It is used by one
 // goroutine at a time.
 type watchdog struct{ timer *time.Timer }
 
@@ -13,7 +14,7 @@ type watchdog struct{ timer *time.Timer }
 // called within the idle time.
 func (w *watchdog) begin(f *flight) {
 	switch {
-	case !f.h2:
+	case !f.multiplexed:
 	case w.timer != nil:
 		w.timer.Reset(f.server.bodyIdle)
 	case w == &f.reading:
