@@ -16,7 +16,7 @@ type Config struct {
 	Admin Admin `yaml:"admin"`
 	// State says where durable state is kept.
 	State State `yaml:"state"`
-	// Logs says where the backends' output goes.
+	// Logs says where the backends' output and the access logs go.
 	Logs Logs `yaml:"logs"`
 	// Language of alerts, pages and the dashboard: en (default) or es.
 	Language string `yaml:"language" jsonschema:"enum=en,enum=es"`
@@ -74,8 +74,8 @@ type State struct {
 	Dir string `yaml:"dir"`
 }
 
-// Logs is the place of the backends' output.
+// Logs is the place of the backends' output and of the access logs.
 type Logs struct {
-	// Dir is the directory that holds <app>/{blue,green}.log; default /var/log.
+	// Dir is the directory that holds <app>/{blue,green}.log and <app>/access-{blue,green}.log; default /var/log.
 	Dir string `yaml:"dir"`
 }

@@ -21,8 +21,9 @@ type flight struct {
 	language string // of the error pages
 	route    *Route
 	client   netip.Addr
-	trusted  bool // the peer is a trusted proxy
-	probe    bool // the request knows the probe secret
+	peer     string // client as text, once it was asked for
+	trusted  bool   // the peer is a trusted proxy
+	probe    bool   // the request knows the probe secret
 	// multiplexed says that the connection carries other requests too
 	// (HTTP/2, HTTP/3).
 	multiplexed bool
@@ -30,6 +31,7 @@ type flight struct {
 	start       time.Time
 	id          string
 	method      string
+	logged      logged
 
 	ctx    flightContext
 	cancel context.CancelCauseFunc
@@ -75,6 +77,14 @@ func (c *flightContext) Value(key any) any {
 
 func flightOf(ctx context.Context) *flight {
 	return ctx.Value(flightKey{}).(*flight)
+}
+
+// clientText returns the client's address as it is told to backends and logs.
+func (f *flight) clientText() string {
+	if f.peer == "" {
+		f.peer = f.client.String()
+	}
+	return f.peer
 }
 
 // Unwrap serves http.ResponseController.
@@ -155,11 +165,13 @@ func (f *flight) finish() {
 		return
 	}
 	f.cancel(nil)
+	duration := time.Since(f.start)
+	f.logAccess(duration, f.received.Load(), f.bytesOut)
 	if r := f.route.Recorder; r != nil {
 		r.Request(Observation{
 			Method:    f.method,
 			Status:    f.status,
-			Duration:  time.Since(f.start),
+			Duration:  duration,
 			FirstByte: f.firstByte,
 			BytesIn:   f.received.Load(),
 			BytesOut:  f.bytesOut,

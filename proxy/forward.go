@@ -43,7 +43,7 @@ func (f *flight) address(out, in *http.Request) {
 	out.Host = in.Host
 
 	dropForwarded(out.Header)
-	h, peer := out.Header, f.client.String()
+	h, peer := out.Header, f.clientText()
 	forwardedFor, proto, host := peer, "https", in.Host
 	if in.TLS == nil {
 		proto = "http"

@@ -34,6 +34,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	f.client, f.trusted = table.client(r.RemoteAddr, r.Header["X-Forwarded-For"])
 	f.id = requestID(r, f.trusted)
+	f.logged = loggedOf(r)
 	s.serve(f, service, table, r)
 }
 

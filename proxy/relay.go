@@ -213,9 +213,11 @@ func (r *relay) over() {
 	}
 	r.mu.Unlock()
 	f := r.flight
+	duration := time.Since(f.start)
+	f.logAccess(duration, r.bytesIn.Load(), r.bytesOut.Load())
 	if rec := f.route.Recorder; rec != nil {
 		rec.UpgradeEnd(UpgradeObservation{
-			Duration: time.Since(f.start),
+			Duration: duration,
 			BytesIn:  r.bytesIn.Load(),
 			BytesOut: r.bytesOut.Load(),
 			Cut:      r.ending.Load(),

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"log/slog"
 	"net/netip"
 	"sync/atomic"
 )
@@ -14,6 +15,10 @@ type Route struct {
 	Backend *Backend
 	// Recorder observes the requests; nil observes nothing.
 	Recorder Recorder
+	// AccessLog gets a record of each request at its end, without the query,
+	// and none of the edge's own probes; nil logs nothing. It says itself
+	// which app and release it is for, and must not block.
+	AccessLog slog.Handler
 	// Policy says who may use the route.
 	Policy Policy
 }

@@ -222,6 +222,8 @@ func (f *flight) handOver(r *relay) bool {
 	f.relay = r
 	f.ResponseWriter = nil
 	f.status = http.StatusSwitchingProtocols
+	f.firstByte = time.Since(f.start)
+	f.logged.keep()
 	f.route.Backend.upgrade()
 	return true
 }

@@ -28,6 +28,7 @@ type App struct {
 	log      *slog.Logger
 	probes   Probes
 	recorder func(RouteName, Colour) proxy.Recorder
+	access   func(RouteName, Colour, string) slog.Handler
 	fail     func(string)
 	services map[RouteName]*proxy.Service
 
@@ -66,7 +67,7 @@ const endedKept = 50
 func Open(o Options) (*App, error) {
 	a := &App{
 		name: o.App, dir: o.Dir, named: o.FirstActive, first: cmp.Or(o.FirstActive, Blue), probes: o.Probes,
-		log: o.Logger, recorder: o.Recorder, fail: o.Failpoint,
+		log: o.Logger, recorder: o.Recorder, access: o.AccessLog, fail: o.Failpoint,
 		services: map[RouteName]*proxy.Service{},
 		backends: map[Colour]*proxy.Backend{},
 		health:   map[Colour]*tracker{Blue: {}, Green: {}},
@@ -79,6 +80,9 @@ func Open(o Options) (*App, error) {
 	a.log = a.log.With("app", a.name)
 	if a.recorder == nil {
 		a.recorder = func(RouteName, Colour) proxy.Recorder { return nil }
+	}
+	if a.access == nil {
+		a.access = func(RouteName, Colour, string) slog.Handler { return nil }
 	}
 	if a.fail == nil {
 		a.fail = func(string) {}
@@ -234,8 +238,13 @@ func (a *App) route(name RouteName) *proxy.Route {
 	if name == Internal {
 		c = state.Internal
 	}
+	release := ""
+	if r := state.Slots[c].Release; r != nil {
+		release = r.ID
+	}
 	return &proxy.Route{
-		Label: string(c), Backend: a.backends[c], Recorder: a.recorder(name, c), Policy: settings.Policies[name],
+		Label: string(c), Backend: a.backends[c], Policy: settings.Policies[name],
+		Recorder: a.recorder(name, c), AccessLog: a.access(name, c, release),
 	}
 }
 

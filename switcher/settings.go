@@ -65,6 +65,10 @@ type Options struct {
 	Recorder    func(RouteName, Colour) proxy.Recorder // nil: nothing is recorded
 	Logger      *slog.Logger                           // nil: nothing is logged
 
+	// AccessLog returns what logs the requests of a route while it leads to
+	// the slot and the release; nil: they are not logged.
+	AccessLog func(name RouteName, slot Colour, release string) slog.Handler
+
 	// Failpoint is called before and after every durable step with the step's
 	// name, so that a test can end the process there. nil in production.
 	Failpoint func(name string)

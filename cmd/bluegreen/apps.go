@@ -19,6 +19,7 @@ type hosted struct {
 	app     *switcher.App
 	section config.App // what the runtime was made from
 	runtime closingRuntime
+	access  *accessLog
 	stop    func() // ends the app's Run and waits; nil before run
 }
 
@@ -32,9 +33,10 @@ type closingRuntime interface {
 // open restores an app as its state says. The state comes first: an edge that
 // does not own it must not look after the app's instances either.
 func (e *edge) open(app *config.App, newRuntime func(*config.App) (closingRuntime, error)) (*hosted, error) {
+	access := newAccessLog(e.config, app.Name, e.log)
 	opened, err := switcher.Open(switcher.Options{
 		App: app.Name, Dir: appsDir(e.config), FirstActive: e.options.FirstActive,
-		Settings: settings(app, nil), Probes: e.probes(app.Health.Timeout),
+		Settings: settings(app, nil), Probes: e.probes(app.Health.Timeout), AccessLog: access.handler,
 		Logger: e.log, Failpoint: e.options.Failpoint,
 	})
 	if err != nil {
@@ -46,7 +48,7 @@ func (e *edge) open(app *config.App, newRuntime func(*config.App) (closingRuntim
 		return nil, err
 	}
 	opened.Apply(settings(app, runtime))
-	return &hosted{app: opened, section: *app, runtime: runtime}, nil
+	return &hosted{app: opened, section: *app, runtime: runtime, access: access}, nil
 }
 
 // newRuntimeOrBroken never fails: what an app's containers serve is worth more

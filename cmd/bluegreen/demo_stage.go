@@ -133,6 +133,7 @@ func (s *demoStage) configuration(ctx context.Context, inDocker bool) (string, e
 tls: { issuer: internal }
 admin: { socket: %s }
 state: { dir: %s }
+logs: { dir: %s }
 apps:
   %s:
     production: [%s]
@@ -142,7 +143,7 @@ apps:
     health: { interval: 500ms, deadline: 30s }
     drain: { timeout: 10s, websockets: 4s }
     switch: { bake: 30s }
-`, s.https, s.path("admin.sock"), s.path("state"), s.app, demoHost, demoInternal, backend, ports[0], ports[1]), nil
+`, s.https, s.path("admin.sock"), s.path("state"), s.path("logs"), s.app, demoHost, demoInternal, backend, ports[0], ports[1]), nil
 }
 
 func (s *demoStage) path(name string) string { return filepath.Join(s.dir, name) }

@@ -39,6 +39,7 @@ const dockerConfig = `edge: { http: "{{.HTTP}}", https: "{{.HTTPS}}" }
 tls: { issuer: internal }
 admin: { socket: {{.Dir}}/admin.sock }
 state: { dir: {{.Dir}}/state }
+logs: { dir: {{.Dir}}/logs }
 apps:
   {{.App}}:
     production: [app.localhost]

@@ -156,7 +156,10 @@ func (e *edge) launch(h *hosted) {
 	e.running.Go(func() error {
 		defer close(done)
 		defer stop()
-		return wrap("running app "+h.app.Name(), h.app.Run(ctx))
+		var both errgroup.Group
+		both.Go(func() error { return wrap("running app "+h.app.Name(), h.app.Run(ctx)) })
+		both.Go(func() error { return wrap("writing the access log of "+h.app.Name(), h.access.run(ctx)) })
+		return both.Wait()
 	})
 }
 

@@ -90,7 +90,7 @@ func (e *edge) sameEdge(next *config.Config) error {
 	var fixed []string
 	for key, same := range map[string]bool{
 		"edge.http": now.Edge.HTTP == next.Edge.HTTP, "edge.https": now.Edge.HTTPS == next.Edge.HTTPS,
-		"admin": now.Admin == next.Admin, "state": now.State == next.State,
+		"admin": now.Admin == next.Admin, "state": now.State == next.State, "logs": now.Logs == next.Logs,
 		"tls": reflect.DeepEqual(now.TLS, next.TLS),
 	} {
 		if !same {

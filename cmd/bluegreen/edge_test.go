@@ -55,6 +55,7 @@ const edgeConfig = `edge: { http: "{{.HTTP}}", https: "{{.HTTPS}}" }
 tls: {{.TLS}}
 admin: { socket: {{.Dir}}/admin.sock }
 state: { dir: {{.Dir}}/state }
+logs: { dir: {{.Dir}}/logs }
 apps:
   {{.App}}:
     production: [app.localhost]
