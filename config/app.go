@@ -20,6 +20,10 @@ type App struct {
 	Production []string `yaml:"production" jsonschema:"required,minItems=1"`
 	// Internal are the hosts on which a new release is tested; at least one.
 	Internal []string `yaml:"internal" jsonschema:"required,minItems=1"`
+	// Canonical is the production host that the other ones redirect to; default none.
+	Canonical string `yaml:"canonical"`
+	// HSTS tells browsers to use nothing but HTTPS; default no such header.
+	HSTS HSTS `yaml:"hsts"`
 	// Access says who may open the internal hosts; default loopback only.
 	Access Access `yaml:"access"`
 	// Runtime is docker (default) or process.

@@ -75,6 +75,11 @@ func TestWhatIsNotGivenGetsItsDefault(t *testing.T) {
 	equal(t, c, want)
 }
 
+func TestHSTSLastsAYearUnlessSaidOtherwise(t *testing.T) {
+	c := parseOne(t, oneApp+"    hsts: { include_subdomains: true }\n", Options{})
+	equal(t, c.Apps["a"].HSTS, HSTS{MaxAge: 8760 * time.Hour, IncludeSubdomains: true})
+}
+
 func TestProcessDefaults(t *testing.T) {
 	c := parseOne(t, strings.Replace(oneApp, "image: example/a", "runtime: process\n    process: { command: run }", 1), Options{})
 	equal(t, c.Apps["a"].Process, Process{Command: Command{"run"}, Directory: "/etc/bluegreen", StopGracePeriod: 10 * time.Second, StopSignal: "SIGTERM"})
@@ -94,6 +99,8 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Name:       "chat",
 		Production: []string{"chat.example.com", "xn--bcher-kva.example.com", "dot.example.com"},
 		Internal:   []string{"next.example.com"},
+		Canonical:  "chat.example.com",
+		HSTS:       HSTS{9000 * time.Hour, true, true},
 		Access:     Access{Allow: prefixes("127.0.0.0/8", "::1/128", "10.0.0.9/32")},
 		Runtime:    "docker",
 		Image:      "registry.example.com:5000/team/chat",
@@ -222,7 +229,7 @@ func TestAllProblemsAreListedByLineAndCounted(t *testing.T) {
 	want := `bluegreen.yaml:1: language: must be en or es, is "fr"
 bluegreen.yaml:3: apps.a.image: is missing: name the repository, such as ghcr.io/example/app
 bluegreen.yaml:6: apps.a.health.rise: must be at least 1, is 0
-bluegreen.yaml:7: apps.a.colour: unknown key; known here: access, container, drain, health, image, internal, process, production, pull, runtime, slots, switch, upstream
+bluegreen.yaml:7: apps.a.colour: unknown key; known here: access, canonical, container, drain, health, hsts, image, internal, process, production, pull, runtime, slots, switch, upstream
 4 problems in bluegreen.yaml`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

@@ -17,6 +17,7 @@ func validateApp(a *App, key string, r *report, u *unique) {
 	}
 	validateHosts(a.Production, key+".production", u, "list at least one public host")
 	validateHosts(a.Internal, key+".internal", u, "list at least one host on which new releases are tested")
+	validateFront(a, key, r)
 	validateAccess(a.Access, key+".access", r)
 	for _, slot := range []struct {
 		key  string

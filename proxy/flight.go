@@ -105,13 +105,7 @@ func (f *flight) WriteHeader(status int) {
 	}
 	f.status = status
 	f.firstByte = time.Since(f.start)
-	h.Set(requestIDHeader, f.id)
-	if f.probe {
-		h.Set(LabelHeader, f.route.Label)
-	}
-	if f.route.Policy.NoIndex {
-		h.Set("X-Robots-Tag", "noindex")
-	}
+	f.sign(h)
 	if f.server.stopping.Load() {
 		h.Set("Connection", "close")
 	}

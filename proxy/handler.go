@@ -55,6 +55,8 @@ func (s *Server) serve(f *flight, service *Service, table *Table, r *http.Reques
 		f.language = table.language
 	}
 	switch {
+	case f.astray(r):
+		s.redirectToCanonical(f, r)
 	case !f.probe && !f.route.Policy.allows(f.client):
 		s.fail(f, r, FailureDenied, http.StatusForbidden)
 	case f.route.Backend == nil:

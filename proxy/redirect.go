@@ -3,13 +3,13 @@ package proxy
 import (
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 )
 
 // redirect answers a request of the HTTP listener: every known host is sent to
-// HTTPS with its path and raw query. 308 keeps method and body (RFC 9110
-// §15.4.9).
+// HTTPS with its path and raw query.
 func (s *Server) redirect(w http.ResponseWriter, r *http.Request) {
 	table := s.table.Load()
 	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
@@ -25,13 +25,18 @@ func (s *Server) redirect(w http.ResponseWriter, r *http.Request) {
 	if s.httpsPort != 0 && s.httpsPort != 443 {
 		host = net.JoinHostPort(strings.Trim(host, "[]"), strconv.Itoa(s.httpsPort))
 	}
-	target := *r.URL
-	target.Scheme, target.Host = "", ""
-	h := w.Header()
-	h.Set("Location", "https://"+host+target.RequestURI())
 	if r.Body != http.NoBody || s.stopping.Load() {
-		h.Set("Connection", "close")
+		w.Header().Set("Connection", "close")
 	}
-	h.Set("Content-Length", "0")
+	writeRedirect(w, "https://"+host, r.URL)
+}
+
+// writeRedirect sends the client to the path and raw query of u at origin. 308
+// keeps method and body (RFC 9110 §15.4.9).
+func writeRedirect(w http.ResponseWriter, origin string, u *url.URL) {
+	target := *u
+	target.Scheme, target.Host = "", ""
+	w.Header().Set("Location", origin+target.RequestURI())
+	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(http.StatusPermanentRedirect)
 }

@@ -32,6 +32,13 @@ type Policy struct {
 	Public bool
 	// NoIndex adds X-Robots-Tag: noindex to every response.
 	NoIndex bool
+	// Canonical is the host, in lower case and without port, that requests
+	// for the other hosts of the route are redirected to; probes and
+	// WebSockets are served where they arrive. Empty redirects nothing.
+	Canonical string
+	// HSTS is the Strict-Transport-Security of every response (RFC 6797),
+	// instead of a backend's own; empty leaves that alone.
+	HSTS string
 	// Language of the error pages when the client prefers none of theirs:
 	// "en" or "es". Empty selects the table's.
 	Language string

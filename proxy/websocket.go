@@ -197,13 +197,7 @@ func (f *flight) switchingProtocols(h http.Header) []byte {
 	h.Del(LabelHeader)
 	h.Set("Connection", "Upgrade")
 	h.Set("Upgrade", "websocket")
-	h.Set(requestIDHeader, f.id)
-	if f.probe {
-		h.Set(LabelHeader, f.route.Label)
-	}
-	if f.route.Policy.NoIndex {
-		h.Set("X-Robots-Tag", "noindex")
-	}
+	f.sign(h)
 	var head bytes.Buffer
 	head.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
 	_ = h.Write(&head)

@@ -98,15 +98,12 @@ func (e *edge) newRuntime(app *config.App) (closingRuntime, error) {
 // settings turns a section of the configuration into the switcher's terms.
 func settings(app *config.App, runtime switcher.Runtime) switcher.Settings {
 	return switcher.Settings{
-		Hosts: map[switcher.RouteName][]string{switcher.Production: app.Production, switcher.Internal: app.Internal},
-		Policies: map[switcher.RouteName]proxy.Policy{
-			switcher.Production: {Public: true},
-			switcher.Internal:   {Public: app.Access.Public, Access: app.Access.Allow, NoIndex: true},
-		},
-		Image:   app.Image,
-		Runtime: runtime,
-		Ports:   map[switcher.Colour]int{switcher.Blue: app.Slots.Blue.Port, switcher.Green: app.Slots.Green.Port},
-		Backend: proxy.BackendOptions{IdleTimeout: app.Upstream.IdleTimeout, HeaderTimeout: app.Upstream.HeaderTimeout},
+		Hosts:    map[switcher.RouteName][]string{switcher.Production: app.Production, switcher.Internal: app.Internal},
+		Policies: policies(app),
+		Image:    app.Image,
+		Runtime:  runtime,
+		Ports:    map[switcher.Colour]int{switcher.Blue: app.Slots.Blue.Port, switcher.Green: app.Slots.Green.Port},
+		Backend:  proxy.BackendOptions{IdleTimeout: app.Upstream.IdleTimeout, HeaderTimeout: app.Upstream.HeaderTimeout},
 		Health: switcher.HealthSettings{
 			Path: app.Health.Path, Interval: app.Health.Interval, Timeout: app.Health.Timeout,
 			Rise: app.Health.Rise, Fall: app.Health.Fall, Deadline: app.Health.Deadline,
@@ -114,6 +111,17 @@ func settings(app *config.App, runtime switcher.Runtime) switcher.Settings {
 		Drain: switcher.DrainSettings{Timeout: app.Drain.Timeout, Websockets: app.Drain.Websockets},
 		Bake:  app.Switch.Bake,
 	}
+}
+
+// policies are what the edge does for clients by itself.
+func policies(app *config.App) map[switcher.RouteName]proxy.Policy {
+	production := proxy.Policy{Public: true, Canonical: app.Canonical}
+	internal := proxy.Policy{Public: app.Access.Public, Access: app.Access.Allow, NoIndex: true}
+	if h := app.HSTS; h.MaxAge > 0 {
+		production.HSTS = proxy.HSTS(h.MaxAge, h.IncludeSubdomains, h.Preload)
+		internal.HSTS = production.HSTS
+	}
+	return map[switcher.RouteName]proxy.Policy{switcher.Production: production, switcher.Internal: internal}
 }
 
 func sorted(apps map[string]*config.App) []*config.App {

@@ -1,0 +1,20 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"sofiacall.com/bluegreen/config"
+	"sofiacall.com/bluegreen/switcher"
+)
+
+func TestFrontKeysReachTheirRoutes(t *testing.T) {
+	p := policies(&config.App{Canonical: "a.example.com", HSTS: config.HSTS{MaxAge: time.Minute}})
+	production, internal := p[switcher.Production], p[switcher.Internal]
+	if production.Canonical != "a.example.com" || internal.Canonical != "" {
+		t.Errorf("canonical: %q, %q", production.Canonical, internal.Canonical)
+	}
+	if production.HSTS != "max-age=60" || internal.HSTS != "max-age=60" {
+		t.Errorf("hsts: %q, %q", production.HSTS, internal.HSTS)
+	}
+}
