@@ -24,6 +24,7 @@ type flight struct {
 	peer     string // client as text, once it was asked for
 	trusted  bool   // the peer is a trusted proxy
 	probe    bool   // the request knows the probe secret
+	invited  bool   // the request came with a signed link
 	// multiplexed says that the connection carries other requests too
 	// (HTTP/2, HTTP/3).
 	multiplexed bool

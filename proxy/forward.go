@@ -43,6 +43,9 @@ func (f *flight) address(out, in *http.Request) {
 	out.Host = in.Host
 
 	dropForwarded(out.Header)
+	if f.route.Policy.Links.active() {
+		dropInvitation(out.Header)
+	}
 	h, peer := out.Header, f.clientText()
 	forwardedFor, proto, host := peer, "https", in.Host
 	if in.TLS == nil {

@@ -57,7 +57,8 @@ func (s *Server) serve(f *flight, service *Service, table *Table, r *http.Reques
 	switch {
 	case f.astray(r):
 		s.redirectToCanonical(f, r)
-	case !f.probe && !f.route.Policy.allows(f.client):
+	case s.takeLink(f, r):
+	case !f.allowed(r):
 		s.fail(f, r, FailureDenied, http.StatusForbidden)
 	case f.route.Backend == nil:
 		s.fail(f, r, FailureNoBackend, http.StatusServiceUnavailable)

@@ -119,7 +119,8 @@ func TestAccessListLetsItsRangesIn(t *testing.T) {
 }
 
 func TestZeroPolicyLetsNobodyIn(t *testing.T) {
-	if (&Policy{}).allows(netip.MustParseAddr("127.0.0.1")) {
+	f := &flight{route: new(Route), client: netip.MustParseAddr("127.0.0.1")}
+	if f.allowed(new(http.Request)) {
 		t.Error("the zero policy is open")
 	}
 }

@@ -25,11 +25,18 @@ type Route struct {
 
 // Policy is the set of rules of a route.
 type Policy struct {
-	// Access lists the client addresses that may use the route. The zero
+	// Access lists the client addresses that may use the route. A client is
+	// let in when any one of Public, Access and Signed is met; the zero
 	// Policy lets nobody in.
 	Access []netip.Prefix
 	// Public lets everyone in.
 	Public bool
+	// Signed lets everyone in who has a signed link of Links.
+	Signed bool
+	// Links are the app's signed links, which are exchanged for a cookie; nil
+	// knows none. They never reach a backend, whether or not the route needs
+	// one.
+	Links *Links
 	// NoIndex adds X-Robots-Tag: noindex to every response.
 	NoIndex bool
 	// Canonical is the host, in lower case and without port, that requests
@@ -42,11 +49,6 @@ type Policy struct {
 	// Language of the error pages when the client prefers none of theirs:
 	// "en" or "es". Empty selects the table's.
 	Language string
-}
-
-// allows reports whether a client may use the route.
-func (p *Policy) allows(client netip.Addr) bool {
-	return p.Public || contains(p.Access, client)
 }
 
 // contains reports whether one of the ranges holds a.

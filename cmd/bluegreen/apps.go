@@ -36,7 +36,7 @@ func (e *edge) open(app *config.App, newRuntime func(*config.App) (closingRuntim
 	access := newAccessLog(e.config, app.Name, e.log)
 	opened, err := switcher.Open(switcher.Options{
 		App: app.Name, Dir: appsDir(e.config), FirstActive: e.options.FirstActive,
-		Settings: settings(app, nil), Probes: e.probes(app.Health.Timeout), AccessLog: access.handler,
+		Settings: e.settings(app, nil), Probes: e.probes(app.Health.Timeout), AccessLog: access.handler,
 		Logger: e.log, Failpoint: e.options.Failpoint,
 	})
 	if err != nil {
@@ -47,7 +47,7 @@ func (e *edge) open(app *config.App, newRuntime func(*config.App) (closingRuntim
 		opened.Close()
 		return nil, err
 	}
-	opened.Apply(settings(app, runtime))
+	opened.Apply(e.settings(app, runtime))
 	return &hosted{app: opened, section: *app, runtime: runtime, access: access}, nil
 }
 
@@ -96,10 +96,10 @@ func (e *edge) newRuntime(app *config.App) (closingRuntime, error) {
 }
 
 // settings turns a section of the configuration into the switcher's terms.
-func settings(app *config.App, runtime switcher.Runtime) switcher.Settings {
+func (e *edge) settings(app *config.App, runtime switcher.Runtime) switcher.Settings {
 	return switcher.Settings{
 		Hosts:    map[switcher.RouteName][]string{switcher.Production: app.Production, switcher.Internal: app.Internal},
-		Policies: policies(app),
+		Policies: e.policies(app),
 		Image:    app.Image,
 		Runtime:  runtime,
 		Ports:    map[switcher.Colour]int{switcher.Blue: app.Slots.Blue.Port, switcher.Green: app.Slots.Green.Port},

@@ -46,6 +46,7 @@ type edge struct {
 
 	listeners listeners
 	certs     *edgetls.Certificates
+	links     *proxy.LinkKey
 	server    *proxy.Server
 	admin     *admin.Server
 
@@ -77,6 +78,7 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 	if e.certs, err = edgetls.New(e.certificateOptions(o.Config)); err != nil {
 		return nil, err
 	}
+	e.links = newLinkKey(o.Config.State.Dir, e.log)
 	for _, app := range sorted(o.Config.Apps) {
 		h, err := e.open(app, e.newRuntimeOrBroken)
 		if err != nil {

@@ -185,7 +185,7 @@ func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[
 			h.runtime = runtime
 		}
 		h.section = *app
-		h.app.Apply(settings(app, h.runtime))
+		h.app.Apply(e.settings(app, h.runtime))
 	}
 	e.server.SetTable(table)
 	for name, h := range e.apps {
@@ -233,7 +233,7 @@ func (e *edge) newRuntimes(next *config.Config) (fresh map[string]closingRuntime
 		}
 		for _, h := range closed {
 			h.runtime, _ = e.newRuntimeOrBroken(&h.section)
-			h.app.Apply(settings(&h.section, h.runtime))
+			h.app.Apply(e.settings(&h.section, h.runtime))
 		}
 	}
 	for _, processes := range []bool{false, true} {
