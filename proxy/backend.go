@@ -2,8 +2,6 @@ package proxy
 
 import (
 	"cmp"
-	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,15 +12,14 @@ const (
 	defaultDialTimeout   = 3 * time.Second
 	defaultHeaderTimeout = 60 * time.Second
 
-	idleConnsPerBackend   = 1024
-	backendHeaderBytes    = 256 << 10
-	expectContinueTimeout = time.Second
+	idleConnsPerBackend = 1024
+	backendHeaderBytes  = 256 << 10
 )
 
 // BackendOptions describes one address that requests are forwarded to. The
 // zero value of every duration selects its default.
 type BackendOptions struct {
-	// Address is host:port.
+	// Address is host:port, or unix:/path of a socket.
 	Address string
 	// IdleTimeout ends an unused keep-alive connection to the backend. It
 	// must be shorter than the backend's own, or requests that must not be
@@ -43,8 +40,8 @@ type BackendOptions struct {
 type Backend struct {
 	address       string
 	headerTimeout time.Duration
-	dialer        *net.Dialer
-	transport     *http.Transport
+	dialer        dialer
+	transport     *transport
 
 	requests atomic.Int64
 	upgraded atomic.Int64
@@ -63,26 +60,13 @@ func NewBackend(o BackendOptions) *Backend {
 	b := &Backend{
 		address:       o.Address,
 		headerTimeout: cmp.Or(o.HeaderTimeout, defaultHeaderTimeout),
-		dialer:        &net.Dialer{Timeout: cmp.Or(o.DialTimeout, defaultDialTimeout)},
+		dialer:        newDialer(o.Address, cmp.Or(o.DialTimeout, defaultDialTimeout)),
 	}
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	b.transport = &http.Transport{
-		Proxy:                  nil, // the environment must not decide where requests go
-		DialContext:            b.dialer.DialContext,
-		Protocols:              protocols,
-		DisableCompression:     true,
-		MaxIdleConns:           idleConnsPerBackend,
-		MaxIdleConnsPerHost:    idleConnsPerBackend,
-		IdleConnTimeout:        cmp.Or(o.IdleTimeout, defaultBackendIdle),
-		ResponseHeaderTimeout:  b.headerTimeout,
-		ExpectContinueTimeout:  expectContinueTimeout,
-		MaxResponseHeaderBytes: backendHeaderBytes,
-	}
+	b.transport = newTransport(b.dialer, cmp.Or(o.IdleTimeout, defaultBackendIdle), b.headerTimeout)
 	return b
 }
 
-// Address returns host:port.
+// Address returns host:port or unix:/path.
 func (b *Backend) Address() string { return b.address }
 
 // InFlight returns how many requests are being served, without the upgraded
@@ -95,7 +79,7 @@ func (b *Backend) Upgraded() int64 { return b.upgraded.Load() }
 
 // Close closes the idle connections to the backend. Requests in flight are not
 // touched, and the backend stays usable.
-func (b *Backend) Close() { b.transport.CloseIdleConnections() }
+func (b *Backend) Close() { b.transport.close() }
 
 func (b *Backend) acquire() { b.requests.Add(1) }
 

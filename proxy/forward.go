@@ -38,7 +38,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 // unchanged, and sets the fields that say where the request comes from.
 func (f *flight) address(out, in *http.Request) {
 	out.URL.Scheme = "http"
-	out.URL.Host = f.route.Backend.address
+	out.URL.Host = f.route.Backend.dialer.authority()
 	out.URL.RawQuery = in.URL.RawQuery
 	out.Host = in.Host
 

@@ -19,7 +19,6 @@ import (
 
 const (
 	handshakeBuffer = 4 << 10
-	maxInformation  = 8
 )
 
 // isWebSocket reports whether r is an opening handshake (RFC 6455 §4.1).
@@ -76,7 +75,7 @@ type handshake struct {
 // response. A cut and a client that leaves end it through the context.
 func (f *flight) handshake(r *http.Request) (*handshake, error) {
 	b := f.route.Backend
-	conn, err := b.dialer.DialContext(&f.ctx, "tcp", b.address)
+	conn, err := b.dialer.dial(&f.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +112,7 @@ func (f *flight) handshakeRequest(r *http.Request) *http.Request {
 func (h *handshake) read(out *http.Request) error {
 	limited := &io.LimitedReader{R: h.conn, N: backendHeaderBytes}
 	h.reader.Reset(limited)
-	for range maxInformation {
+	for range maxInformations {
 		response, err := http.ReadResponse(h.reader, out)
 		if err != nil {
 			return err
@@ -124,7 +123,7 @@ func (h *handshake) read(out *http.Request) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("more than %d informational responses", maxInformation)
+	return fmt.Errorf("more than %d informational responses", maxInformations)
 }
 
 func (h *handshake) watch(ctx context.Context) {
