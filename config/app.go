@@ -24,6 +24,8 @@ type App struct {
 	Canonical string `yaml:"canonical"`
 	// HSTS tells browsers to use nothing but HTTPS; default no such header.
 	HSTS HSTS `yaml:"hsts"`
+	// Limits bound what one client may ask for; default none.
+	Limits Limits `yaml:"limits"`
 	// Access says who may open the internal hosts; default loopback only.
 	Access Access `yaml:"access"`
 	// Runtime is docker (default) or process.

@@ -143,6 +143,20 @@ func (b *Bytes) decodeNode(d *decoder, n *yaml.Node, key string) {
 	*b = Bytes(number << shift)
 }
 
+// decodeNode reads a number.
+func (r *Rate) decodeNode(d *decoder, n *yaml.Node, key string) {
+	s, ok := d.scalar(n, key)
+	if !ok {
+		return
+	}
+	number, err := strconv.ParseFloat(s.text, 64)
+	if err != nil || !(number > 0) || math.IsInf(number, 0) || !s.is("!!int", "!!float") {
+		d.node(n, key, "must be a number of requests a second above zero, such as 50, is %s", quote(n.Value))
+		return
+	}
+	*r = Rate(number)
+}
+
 // decodeNode reads a number, in quotes or not.
 func (c *CPUs) decodeNode(d *decoder, n *yaml.Node, key string) {
 	s, ok := d.scalar(n, key)

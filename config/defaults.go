@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"net/netip"
 	"time"
 )
@@ -24,6 +25,7 @@ func setDefaults(c *Config, given func(key string) bool) {
 			a.Access.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 		}
 		or(&a.HSTS.MaxAge, 365*24*time.Hour, given("hsts.max_age") || !given("hsts"))
+		or(&a.Limits.Burst, int(min(math.Ceil(2*float64(a.Limits.Rate)), math.MaxInt32)), given("limits.burst"))
 		or(&a.Runtime, RuntimeDocker, given("runtime"))
 		or(&a.Slots.Blue.Port, 3001, given("slots.blue.port"))
 		or(&a.Slots.Green.Port, 3002, given("slots.green.port"))

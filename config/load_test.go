@@ -80,6 +80,14 @@ func TestHSTSLastsAYearUnlessSaidOtherwise(t *testing.T) {
 	equal(t, c.Apps["a"].HSTS, HSTS{MaxAge: 8760 * time.Hour, IncludeSubdomains: true})
 }
 
+func TestTwiceTheRateMayComeAtOnceUnlessSaidOtherwise(t *testing.T) {
+	for rate, burst := range map[string]int{"50": 100, "0.1": 1, "1.2": 3} {
+		if got := parseOne(t, oneApp+"    limits: { rate: "+rate+" }\n", Options{}).Apps["a"].Limits.Burst; got != burst {
+			t.Errorf("rate %s: burst %d, want %d", rate, got, burst)
+		}
+	}
+}
+
 func TestProcessDefaults(t *testing.T) {
 	c := parseOne(t, strings.Replace(oneApp, "image: example/a", "runtime: process\n    process: { command: run }", 1), Options{})
 	equal(t, c.Apps["a"].Process, Process{Command: Command{"run"}, Directory: "/etc/bluegreen", StopGracePeriod: 10 * time.Second, StopSignal: "SIGTERM"})
@@ -101,6 +109,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Internal:   []string{"next.example.com"},
 		Canonical:  "chat.example.com",
 		HSTS:       HSTS{9000 * time.Hour, true, true},
+		Limits:     Limits{Rate: 12.5, Burst: 40, Body: 100 << 20},
 		Access:     Access{Allow: prefixes("127.0.0.0/8", "::1/128", "10.0.0.9/32")},
 		Runtime:    "docker",
 		Image:      "registry.example.com:5000/team/chat",
@@ -229,7 +238,7 @@ func TestAllProblemsAreListedByLineAndCounted(t *testing.T) {
 	want := `bluegreen.yaml:1: language: must be en or es, is "fr"
 bluegreen.yaml:3: apps.a.image: is missing: name the repository, such as ghcr.io/example/app
 bluegreen.yaml:6: apps.a.health.rise: must be at least 1, is 0
-bluegreen.yaml:7: apps.a.colour: unknown key; known here: access, canonical, container, drain, health, hsts, image, internal, process, production, pull, runtime, slots, switch, upstream
+bluegreen.yaml:7: apps.a.colour: unknown key; known here: access, canonical, container, drain, health, hsts, image, internal, limits, process, production, pull, runtime, slots, switch, upstream
 4 problems in bluegreen.yaml`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

@@ -29,6 +29,37 @@ func TestFrontMistakesAreExplained(t *testing.T) {
 			want: []string{`6: apps.a.hsts.max_age: must be longer than zero, is "0s"`},
 		},
 		{
+			name: "limits that say nothing",
+			app:  "limits: {}",
+			want: []string{"6: apps.a.limits: says nothing: write rate, burst or body, or remove it"},
+		},
+		{
+			name: "a burst of nothing",
+			app:  "limits: { rate: 1, burst: 0 }",
+			want: []string{"6: apps.a.limits.burst: must be at least 1, is 0"},
+		},
+		{
+			name: "a burst without a rate",
+			app:  "limits: { burst: 5, body: 1m }",
+			want: []string{"6: apps.a.limits.burst: means nothing without a rate: give limits.rate as well, or remove it"},
+		},
+		{
+			name: "a rate and a size that are none",
+			app:  `limits: { rate: 10/s, body: 1TB }`,
+			want: []string{
+				`6: apps.a.limits.rate: must be a number of requests a second above zero, such as 50, is "10/s"`,
+				`6: apps.a.limits.body: must be a size such as 512m or 2g, is "1TB"`,
+			},
+		},
+		{
+			name: "a rate and a size of nothing",
+			app:  "limits: { rate: 0, body: 0 }",
+			want: []string{
+				`6: apps.a.limits.rate: must be a number of requests a second above zero, such as 50, is "0"`,
+				`6: apps.a.limits.body: must be a size above zero that fits into 63 bits, is "0"`,
+			},
+		},
+		{
 			name: "preload of less than what browsers list",
 			app:  "hsts: { max_age: 720h, preload: true }",
 			want: []string{

@@ -180,6 +180,8 @@ func mapType(t reflect.Type) *invopop.Schema {
 	case reflect.TypeFor[Bytes]():
 		return anyOf(&invopop.Schema{Type: "integer", Minimum: "1"},
 			&invopop.Schema{Type: "string", Pattern: byteSize.String()}, variable())
+	case reflect.TypeFor[Rate]():
+		return anyOf(&invopop.Schema{Type: "number", ExclusiveMinimum: "0"}, variable())
 	case reflect.TypeFor[CPUs]():
 		return anyOf(&invopop.Schema{Type: "number", ExclusiveMinimum: "0"}, nonEmpty())
 	}

@@ -13,6 +13,7 @@ const preloadAge = 365 * 24 * time.Hour
 func validateFront(a *App, key string, r *report) {
 	validateCanonical(a, key+".canonical", r)
 	validateHSTS(a.HSTS, key+".hsts", r)
+	validateLimits(a.Limits, key+".limits", r)
 }
 
 func validateCanonical(a *App, key string, r *report) {
@@ -21,6 +22,21 @@ func validateCanonical(a *App, key string, r *report) {
 	}
 	if normalHost(r, key, &a.Canonical); !slices.Contains(a.Production, a.Canonical) {
 		r.key(key, "%s is not one of the app's production hosts, so nothing would be served there: list it under production, or name one of those", r.shown(key, a.Canonical))
+	}
+}
+
+func validateLimits(l Limits, key string, r *report) {
+	if r.at.given(key) && !r.at.given(key+".rate") && !r.at.given(key+".burst") && !r.at.given(key+".body") {
+		r.key(key, "says nothing: write rate, burst or body, or remove it")
+	}
+	if !r.at.given(key + ".burst") {
+		return
+	}
+	if l.Burst < 1 {
+		r.key(key+".burst", "must be at least 1, is %s", r.number(key+".burst", l.Burst))
+	}
+	if !r.at.given(key + ".rate") {
+		r.key(key+".burst", "means nothing without a rate: give limits.rate as well, or remove it")
 	}
 }
 

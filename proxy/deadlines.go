@@ -106,6 +106,9 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.flight.reading.end()
 	b.flight.received.Add(int64(n))
+	if over := b.flight.withinLimit(); over != nil {
+		n, err = 0, over
+	}
 	if err != nil {
 		b.end = err
 		b.flight.endRead(err)

@@ -60,6 +60,7 @@ func (s *Server) serve(f *flight, service *Service, table *Table, r *http.Reques
 	case s.takeLink(f, r):
 	case !f.allowed(r):
 		s.fail(f, r, FailureDenied, http.StatusForbidden)
+	case s.overLimit(f, r):
 	case f.route.Backend == nil:
 		s.fail(f, r, FailureNoBackend, http.StatusServiceUnavailable)
 	case isWebSocket(r):
@@ -94,6 +95,8 @@ func (f *flight) brokenOff(r *http.Request) Failure {
 	switch {
 	case f.wasCut():
 		return FailureDrained
+	case f.failedBody() == errBodyTooLarge:
+		return FailureTooLarge
 	case isTimeout(f.writeErr):
 		return FailureClientSlow
 	case f.writeErr != nil || r.Context().Err() != nil:
@@ -125,6 +128,8 @@ func (f *flight) classify(ctx context.Context, err error) (Failure, int) {
 	switch {
 	case f.wasCut():
 		return FailureDrained, http.StatusServiceUnavailable
+	case bodyErr == errBodyTooLarge:
+		return FailureTooLarge, http.StatusRequestEntityTooLarge
 	case isTimeout(bodyErr):
 		return FailureClientSlow, http.StatusRequestTimeout
 	case bodyErr != nil || ctx.Err() != nil:

@@ -37,6 +37,14 @@ func text(status int, language string) page {
 		return pick(
 			page{"Request timed out", "The request did not arrive in time. Please try again."},
 			page{"La solicitud tardó demasiado", "La solicitud no llegó a tiempo. Inténtelo de nuevo."})
+	case http.StatusRequestEntityTooLarge:
+		return pick(
+			page{"Too large", "What you sent is larger than what is accepted here."},
+			page{"Demasiado grande", "Lo que ha enviado supera el tamaño que se admite aquí."})
+	case http.StatusTooManyRequests:
+		return pick(
+			page{"Too many requests", "Too many requests came from your address. Please wait a moment and try again."},
+			page{"Demasiadas solicitudes", "Han llegado demasiadas solicitudes desde su dirección. Espere un momento e inténtelo de nuevo."})
 	case http.StatusMisdirectedRequest:
 		return pick(
 			page{"Unknown address", "There is nothing at this address. Please check the spelling."},

@@ -73,6 +73,12 @@ const (
 	FailureClientGone
 	// FailureClientSlow: the client sent or read nothing for too long.
 	FailureClientSlow
+	// FailureRateLimited: the client sent more requests than the route
+	// allows.
+	FailureRateLimited
+	// FailureTooLarge: the body of the request is larger than the route
+	// allows.
+	FailureTooLarge
 )
 
 // Upstream reports whether the failure is the backend's.
@@ -80,6 +86,7 @@ func (f Failure) Upstream() bool { return f >= FailureDial && f <= FailureBody }
 
 var failureNames = [...]string{
 	"none", "dial", "reset", "timeout", "body", "no_backend", "drained", "denied", "client_gone", "client_slow",
+	"rate_limited", "too_large",
 }
 
 // String returns a short name that is fit for a metric label.

@@ -46,6 +46,12 @@ type Policy struct {
 	// HSTS is the Strict-Transport-Security of every response (RFC 6797),
 	// instead of a backend's own; empty leaves that alone.
 	HSTS string
+	// Rate limits the requests of each client, but not probes; nil limits
+	// nothing.
+	Rate *RateLimit
+	// BodyLimit is the most bytes the body of a request may have; 0 sets no
+	// limit. WebSockets have no body.
+	BodyLimit int64
 	// Language of the error pages when the client prefers none of theirs:
 	// "en" or "es". Empty selects the table's.
 	Language string

@@ -121,6 +121,12 @@ func policies(app *config.App) map[switcher.RouteName]proxy.Policy {
 		production.HSTS = proxy.HSTS(h.MaxAge, h.IncludeSubdomains, h.Preload)
 		internal.HSTS = production.HSTS
 	}
+	for _, p := range []*proxy.Policy{&production, &internal} {
+		p.BodyLimit = int64(app.Limits.Body)
+		if l := app.Limits; l.Rate > 0 {
+			p.Rate = proxy.NewRateLimit(float64(l.Rate), l.Burst)
+		}
+	}
 	return map[switcher.RouteName]proxy.Policy{switcher.Production: production, switcher.Internal: internal}
 }
 
