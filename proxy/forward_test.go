@@ -332,6 +332,7 @@ func TestBackendFailuresMapToTheirStatus(t *testing.T) {
 		{"refused", backendAt(t, refused.Addr().String()), 502, FailureDial},
 		{"reset", brokenBackend(t, readHead), 502, FailureReset},
 		{"not HTTP", brokenBackend(t, func(c net.Conn) { readHead(c); _, _ = io.WriteString(c, "SSH-2.0-x\r\n") }), 502, FailureReset},
+		{"no status", brokenBackend(t, func(c net.Conn) { readHead(c); _, _ = io.WriteString(c, "HTTP/1.1 099 Low\r\n\r\n") }), 502, FailureReset},
 		{"silent", brokenBackend(t, func(net.Conn) { <-silent }), 504, FailureTimeout},
 		{"none", nil, 503, FailureNoBackend},
 	} {

@@ -89,7 +89,7 @@ func mustTable(t *testing.T, o TableOptions) *Table {
 	return table
 }
 
-func listen(t *testing.T) net.Listener {
+func listen(t testing.TB) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -35,8 +36,12 @@ func (f *flight) endStream() {
 
 // received prepares a backend's response for the client: an event stream gets
 // a body that ends in good order when it is cut, and LabelHeader is not
-// announced as a trailer.
+// announced as a trailer. A status that is none is an error, for net/http's
+// server panics when it is told to send it.
 func received(response *http.Response) error {
+	if response.StatusCode < 100 {
+		return fmt.Errorf("backend answered with status %q", response.Status)
+	}
 	delete(response.Trailer, LabelHeader)
 	if isEventStream(response.Header.Get("Content-Type")) {
 		response.Body = &streamBody{response.Body, flightOf(response.Request.Context())}

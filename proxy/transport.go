@@ -157,7 +157,7 @@ func (c *upstreamConn) exchange(r *http.Request, now time.Time) (*http.Response,
 		return nil, c.abandon(cmp.Or(sendErr, err))
 	}
 	c.answered()
-	reusable := sendErr == nil && !response.Close && !r.Close
+	reusable := sendErr == nil && !response.Close && !r.Close && response.StatusCode > 199
 	if response.Body == http.NoBody {
 		c.finish(reusable)
 		return response, nil

@@ -23,14 +23,24 @@ type scripted struct {
 	accepted, open atomic.Int32
 }
 
+// streamConn is what TCP and Unix connections have in common.
+type streamConn interface {
+	net.Conn
+	CloseWrite() error
+}
+
 // startScripted serves the nth connection, from 0 on, with serve.
-func startScripted(t testing.TB, serve func(n int, c *net.TCPConn, requests *bufio.Reader)) *scripted {
+func startScripted(t testing.TB, serve func(n int, c streamConn, requests *bufio.Reader)) *scripted {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	return startScriptedOn(t, listen(t), serve)
+}
+
+func startScriptedOn(t testing.TB, l net.Listener, serve func(n int, c streamConn, requests *bufio.Reader)) *scripted {
+	t.Helper()
 	s := &scripted{address: l.Addr().String()}
+	if l.Addr().Network() == "unix" {
+		s.address = unixPrefix + s.address
+	}
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		for n := 0; ; n++ {
@@ -44,7 +54,7 @@ func startScripted(t testing.TB, serve func(n int, c *net.TCPConn, requests *buf
 				defer s.open.Add(-1)
 				defer func() { _ = c.Close() }()
 				_ = c.SetDeadline(time.Now().Add(patience))
-				serve(n, c.(*net.TCPConn), bufio.NewReader(c))
+				serve(n, c.(streamConn), bufio.NewReader(c))
 			})
 		}
 	})
@@ -66,8 +76,8 @@ func (s *scripted) backend(t testing.TB, adjust ...func(*BackendOptions)) *Backe
 }
 
 // answers answers every request on a connection with text.
-func answers(text string) func(int, *net.TCPConn, *bufio.Reader) {
-	return func(_ int, c *net.TCPConn, requests *bufio.Reader) {
+func answers(text string) func(int, streamConn, *bufio.Reader) {
+	return func(_ int, c streamConn, requests *bufio.Reader) {
 		for skipRequest(requests) {
 			_, _ = io.WriteString(c, text)
 		}
@@ -114,8 +124,8 @@ func mustAsk(t *testing.T, b *Backend, method string) string {
 }
 
 // reset ends a connection with a reset rather than in good order.
-func reset(c *net.TCPConn) {
-	_ = c.SetLinger(0)
+func reset(c streamConn) {
+	_ = c.(*net.TCPConn).SetLinger(0)
 	_ = c.Close()
 }
 
@@ -165,16 +175,16 @@ func TestIdleConnectionIsClosedInTime(t *testing.T) {
 // the response to the next request.
 func TestBytesBeyondAResponseAreNeverTheNextOne(t *testing.T) {
 	const forged = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
-	for name, serve := range map[string]func(n int, c *net.TCPConn, requests *bufio.Reader){
+	for name, serve := range map[string]func(n int, c streamConn, requests *bufio.Reader){
 		"at once": answers(answer + forged),
-		"later": func(_ int, c *net.TCPConn, requests *bufio.Reader) {
+		"later": func(_ int, c streamConn, requests *bufio.Reader) {
 			skipRequest(requests)
 			_, _ = io.WriteString(c, answer)
 			time.Sleep(5 * time.Millisecond)
 			_, _ = io.WriteString(c, forged)
 			skipRequest(requests)
 		},
-		"after no content": func(n int, c *net.TCPConn, requests *bufio.Reader) {
+		"after no content": func(n int, c streamConn, requests *bufio.Reader) {
 			skipRequest(requests)
 			_, _ = io.WriteString(c, map[bool]string{true: "HTTP/1.1 204 No Content\r\n\r\n" + forged, false: answer}[n == 0])
 			skipRequest(requests)
@@ -194,7 +204,7 @@ func TestBytesBeyondAResponseAreNeverTheNextOne(t *testing.T) {
 }
 
 func TestClosedIdleConnectionCostsNoRequest(t *testing.T) {
-	s := startScripted(t, func(_ int, c *net.TCPConn, requests *bufio.Reader) {
+	s := startScripted(t, func(_ int, c streamConn, requests *bufio.Reader) {
 		skipRequest(requests)
 		_, _ = io.WriteString(c, answer)
 	})
@@ -211,7 +221,7 @@ func TestManyStaleConnectionsEndInAFreshOne(t *testing.T) {
 	var together sync.WaitGroup
 	together.Add(connections)
 	var seen atomic.Int32
-	s := startScripted(t, func(n int, c *net.TCPConn, requests *bufio.Reader) {
+	s := startScripted(t, func(n int, c streamConn, requests *bufio.Reader) {
 		skipRequest(requests)
 		if n < connections {
 			together.Done()
@@ -245,7 +255,7 @@ func TestRequestIsRepeatedOnlyWhereItIsSafe(t *testing.T) {
 	} {
 		t.Run(c.method+c.header, func(t *testing.T) {
 			var second atomic.Int32
-			s := startScripted(t, func(n int, conn *net.TCPConn, requests *bufio.Reader) {
+			s := startScripted(t, func(n int, conn streamConn, requests *bufio.Reader) {
 				for i := 0; skipRequest(requests); i++ {
 					if i == 1 {
 						second.Add(1)
@@ -272,7 +282,7 @@ func TestRequestIsRepeatedOnlyWhereItIsSafe(t *testing.T) {
 }
 
 func TestNothingIsRepeatedOnceAByteCameBack(t *testing.T) {
-	s := startScripted(t, func(n int, c *net.TCPConn, requests *bufio.Reader) {
+	s := startScripted(t, func(n int, c streamConn, requests *bufio.Reader) {
 		skipRequest(requests)
 		_, _ = io.WriteString(c, answer)
 		skipRequest(requests)
@@ -298,7 +308,7 @@ func TestResetOfANewConnectionIsRepeatedOnceAndOnlyWhereItIsSafe(t *testing.T) {
 		{http.MethodGet, 1, true}, {http.MethodGet, 2, false}, {http.MethodPost, 1, false}, {http.MethodDelete, 1, false},
 	} {
 		t.Run(c.method, func(t *testing.T) {
-			s := startScripted(t, func(n int, conn *net.TCPConn, requests *bufio.Reader) {
+			s := startScripted(t, func(n int, conn streamConn, requests *bufio.Reader) {
 				if skipRequest(requests); n < c.resets {
 					reset(conn)
 					return
@@ -366,7 +376,7 @@ func TestHeaderThatDoesNotComeTimesOut(t *testing.T) {
 	} {
 		for _, timeout := range []time.Duration{watchAfter / 5, watchAfter * 2} {
 			t.Run(name, func(t *testing.T) {
-				s := startScripted(t, func(_ int, c *net.TCPConn, requests *bufio.Reader) {
+				s := startScripted(t, func(_ int, c streamConn, requests *bufio.Reader) {
 					skipRequest(requests)
 					_, _ = io.WriteString(c, sent)
 					skipRequest(requests)
@@ -388,7 +398,7 @@ func TestBodyMayTakeLongerThanTheHeader(t *testing.T) {
 	const timeout = 60 * time.Millisecond
 	for name, beforeHeader := range map[string]time.Duration{"quick header": 0, "watched header": watchAfter + 5*time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
-			s := startScripted(t, func(_ int, c *net.TCPConn, requests *bufio.Reader) {
+			s := startScripted(t, func(_ int, c streamConn, requests *bufio.Reader) {
 				for skipRequest(requests) {
 					time.Sleep(beforeHeader)
 					_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsl")
@@ -421,7 +431,7 @@ func TestEndOfTheRequestEndsTheExchange(t *testing.T) {
 		for _, after := range []time.Duration{0, watchAfter * 2} {
 			t.Run(name, func(t *testing.T) {
 				arrived := make(chan struct{})
-				s := startScripted(t, func(_ int, c *net.TCPConn, requests *bufio.Reader) {
+				s := startScripted(t, func(_ int, c streamConn, requests *bufio.Reader) {
 					skipRequest(requests)
 					_, _ = io.WriteString(c, sent)
 					close(arrived)
@@ -477,7 +487,7 @@ func TestBodyClosedEarlyClosesTheConnection(t *testing.T) {
 
 // Another goroutine may close the body while it is being read.
 func TestCloseEndsAReadThatWaits(t *testing.T) {
-	s := startScripted(t, func(_ int, c *net.TCPConn, requests *bufio.Reader) {
+	s := startScripted(t, func(_ int, c streamConn, requests *bufio.Reader) {
 		skipRequest(requests)
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
 		skipRequest(requests)
@@ -501,7 +511,7 @@ func TestHeaderOfTheBackendIsLimited(t *testing.T) {
 }
 
 func TestAnswerBeforeTheWholeRequestIsPassedOn(t *testing.T) {
-	s := startScripted(t, func(_ int, c *net.TCPConn, requests *bufio.Reader) {
+	s := startScripted(t, func(_ int, c streamConn, requests *bufio.Reader) {
 		_, _ = requests.Peek(1)
 		_, _ = io.WriteString(c, "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 		_ = c.CloseWrite()
@@ -522,7 +532,7 @@ func TestAnswerBeforeTheWholeRequestIsPassedOn(t *testing.T) {
 // are those of the wait for its header.
 func TestBackendThatDoesNotReadTimesOut(t *testing.T) {
 	given := make(chan struct{})
-	s := startScripted(t, func(int, *net.TCPConn, *bufio.Reader) { <-given })
+	s := startScripted(t, func(int, streamConn, *bufio.Reader) { <-given })
 	defer close(given)
 	r := request(t, t.Context(), http.MethodGet)
 	r.Header.Set("X-Long", strings.Repeat("x", 32<<20))
