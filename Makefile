@@ -4,6 +4,7 @@ export GOTOOLCHAIN := go$(shell awk '$$1 == "go" { print $$2 }' go.mod)
 
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+CADDY       := github.com/caddyserver/caddy/v2/cmd/caddy@v2.11.9
 SHELL_FILES := .ci/run $(wildcard scripts/*.sh)
 
 # The race detector needs a C compiler; without one the tests still run, except in CI.
@@ -40,6 +41,23 @@ endif
 .PHONY: soak
 soak: need-go prepare ## a thousand switches and rollbacks under load
 	BLUEGREEN_SOAK=1000 CGO_ENABLED=1 go test -race -timeout 4h -count 1 -v -run UnderLoad ./cmd/bluegreen
+
+# How long and what `make bench` measures: rounds of each case, seconds of each
+# proxy in a round, and cases by the beginning of their names (all if empty).
+ROUNDS  ?= 20
+SECONDS ?= 1.5
+CASES   ?=
+
+.PHONY: bench
+bench: build bin/tools/caddy ## measure beside nginx, HAProxy and Caddy (ROUNDS=20 SECONDS=1.5 CASES=https1-12b,h2)
+	@scripts/bench.sh
+	CGO_ENABLED=0 go build -trimpath -o bin/bench ./bench
+	PATH=$$PATH:/usr/sbin bin/bench -rounds $(ROUNDS) -seconds $(SECONDS) -cases '$(CASES)' $(BENCH_FLAGS)
+
+# Built with the Go that builds bluegreen. The link tells which version it is.
+bin/tools/caddy: Makefile | need-go
+	GOBIN=$(CURDIR)/bin/tools go install $(CADDY)
+	touch $@
 
 .PHONY: lint
 lint: vet ## go vet, gofmt, staticcheck and shellcheck
