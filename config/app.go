@@ -24,6 +24,9 @@ type App struct {
 	Canonical string `yaml:"canonical"`
 	// HSTS tells browsers to use nothing but HTTPS; default no such header.
 	HSTS HSTS `yaml:"hsts"`
+	// Compression says whether what the backend sends uncompressed is compressed, with
+	// zstd or gzip; default false.
+	Compression bool `yaml:"compression"`
 	// Limits bound what one client may ask for; default none.
 	Limits Limits `yaml:"limits"`
 	// Access says who may open the internal hosts; default loopback only.

@@ -104,17 +104,18 @@ func TestEveryKeyIsRead(t *testing.T) {
 	equal(t, c.TLS, TLS{Issuer: "acme", Email: "ops@example.com", Directory: "https://ca.example.com/directory", Root: dir + "/ca.pem"})
 	equal(t, []string{c.Admin.Socket, c.State.Dir, c.Logs.Dir, c.Language}, []string{"/tmp/admin.sock", dir + "/state", filepath.Dir(dir) + "/logs", "es"})
 	equal(t, c.Apps["chat"], &App{
-		Name:       "chat",
-		Production: []string{"chat.example.com", "xn--bcher-kva.example.com", "dot.example.com"},
-		Internal:   []string{"next.example.com"},
-		Canonical:  "chat.example.com",
-		HSTS:       HSTS{9000 * time.Hour, true, true},
-		Limits:     Limits{Rate: 12.5, Burst: 40, Body: 100 << 20},
-		Access:     Access{Allow: prefixes("127.0.0.0/8", "::1/128", "10.0.0.9/32")},
-		Runtime:    "docker",
-		Image:      "registry.example.com:5000/team/chat",
-		Pull:       "missing",
-		Slots:      Slots{Slot{4001}, Slot{4002}},
+		Name:        "chat",
+		Production:  []string{"chat.example.com", "xn--bcher-kva.example.com", "dot.example.com"},
+		Internal:    []string{"next.example.com"},
+		Canonical:   "chat.example.com",
+		HSTS:        HSTS{9000 * time.Hour, true, true},
+		Compression: true,
+		Limits:      Limits{Rate: 12.5, Burst: 40, Body: 100 << 20},
+		Access:      Access{Allow: prefixes("127.0.0.0/8", "::1/128", "10.0.0.9/32")},
+		Runtime:     "docker",
+		Image:       "registry.example.com:5000/team/chat",
+		Pull:        "missing",
+		Slots:       Slots{Slot{4001}, Slot{4002}},
 		Container: Container{
 			Name:        "chat_{colour}_1",
 			Port:        8080,
@@ -238,7 +239,7 @@ func TestAllProblemsAreListedByLineAndCounted(t *testing.T) {
 	want := `bluegreen.yaml:1: language: must be en or es, is "fr"
 bluegreen.yaml:3: apps.a.image: is missing: name the repository, such as ghcr.io/example/app
 bluegreen.yaml:6: apps.a.health.rise: must be at least 1, is 0
-bluegreen.yaml:7: apps.a.colour: unknown key; known here: access, canonical, container, drain, health, hsts, image, internal, limits, process, production, pull, runtime, slots, switch, upstream
+bluegreen.yaml:7: apps.a.colour: unknown key; known here: access, canonical, compression, container, drain, health, hsts, image, internal, limits, process, production, pull, runtime, slots, switch, upstream
 4 problems in bluegreen.yaml`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

@@ -29,6 +29,11 @@ func TestFrontMistakesAreExplained(t *testing.T) {
 			want: []string{`6: apps.a.hsts.max_age: must be longer than zero, is "0s"`},
 		},
 		{
+			name: "a kind of compression",
+			app:  "compression: gzip",
+			want: []string{`6: apps.a.compression: must be true or false, is "gzip"`},
+		},
+		{
 			name: "limits that say nothing",
 			app:  "limits: {}",
 			want: []string{"6: apps.a.limits: says nothing: write rate, burst or body, or remove it"},

@@ -84,7 +84,15 @@ func (s *Server) forward(f *flight, r *http.Request) {
 			f.failure = f.brokenOff(r)
 		}
 	}()
-	s.reverse.ServeHTTP(f, r)
+	if f.route.Policy.Compress {
+		c := f.compressor(r)
+		s.reverse.ServeHTTP(c, r)
+		if c.end() != nil {
+			panic(http.ErrAbortHandler)
+		}
+	} else {
+		s.reverse.ServeHTTP(f, r)
+	}
 	whole = true
 	// Not announced, since received has seen to that.
 	f.Header().Del(http.TrailerPrefix + LabelHeader)
@@ -107,8 +115,8 @@ func (f *flight) brokenOff(r *http.Request) Failure {
 }
 
 // unanswered handles a request that got no response from its backend.
-func (s *Server) unanswered(w http.ResponseWriter, r *http.Request, err error) {
-	f := w.(*flight)
+func (s *Server) unanswered(_ http.ResponseWriter, r *http.Request, err error) {
+	f := flightOf(r.Context())
 	failure, status := f.classify(r.Context(), err)
 	s.log.Log(context.Background(), failure.level(), "request not served",
 		"host", r.Host, "route", f.route.Label, "backend", f.route.Backend.address,

@@ -52,6 +52,8 @@ type Policy struct {
 	// BodyLimit is the most bytes the body of a request may have; 0 sets no
 	// limit. WebSockets have no body.
 	BodyLimit int64
+	// Compress has responses compressed that the backend sends as they are.
+	Compress bool
 	// Language of the error pages when the client prefers none of theirs:
 	// "en" or "es". Empty selects the table's.
 	Language string

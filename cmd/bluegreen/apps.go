@@ -122,6 +122,7 @@ func policies(app *config.App) map[switcher.RouteName]proxy.Policy {
 		internal.HSTS = production.HSTS
 	}
 	for _, p := range []*proxy.Policy{&production, &internal} {
+		p.Compress = app.Compression
 		p.BodyLimit = int64(app.Limits.Body)
 		if l := app.Limits; l.Rate > 0 {
 			p.Rate = proxy.NewRateLimit(float64(l.Rate), l.Burst)
