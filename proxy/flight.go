@@ -107,6 +107,9 @@ func (f *flight) WriteHeader(status int) {
 	f.status = status
 	f.firstByte = time.Since(f.start)
 	f.sign(h)
+	if alt := f.server.altService; alt != nil {
+		h["Alt-Svc"] = alt
+	}
 	if f.server.stopping.Load() {
 		h.Set("Connection", "close")
 	}

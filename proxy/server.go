@@ -40,8 +40,15 @@ type Options struct {
 	HTTP net.Listener
 	// HTTPS serves the hosts of the table; nil serves none.
 	HTTPS net.Listener
-	// TLS is the configuration of HTTPS: certificates, versions, suites.
-	// Required with HTTPS.
+	// HTTP3 serves the hosts of the table over QUIC, and the responses of HTTPS
+	// name it; nil serves none. The server closes it.
+	HTTP3 net.PacketConn
+	// Generation marks the QUIC connection IDs of this process: byte 0 of each.
+	// A process that takes the socket over from another gives it the next
+	// number; 0 chooses one at random.
+	Generation byte
+	// TLS is the configuration of HTTPS and HTTP3: certificates, versions, suites.
+	// Required with them.
 	TLS *tls.Config
 	// Challenge wraps the redirect of the HTTP listener so that HTTP-01
 	// challenges (RFC 8555 §8.3) are answered first; nil wraps nothing.
@@ -78,6 +85,9 @@ type Options struct {
 type Server struct {
 	log         *slog.Logger
 	http, https net.Listener
+	http3       net.PacketConn
+	generation  byte
+	altService  []string // the value of Alt-Svc; nil sends none
 	tls         *tls.Config
 	challenge   func(http.Handler) http.Handler
 	probeSecret string
@@ -92,15 +102,20 @@ type Server struct {
 	reverse  *httputil.ReverseProxy
 	relays   relays
 	streams  streams
-	serving  atomic.Int64 // requests on both listeners
+	serving  atomic.Int64 // requests on all listeners
+	ended    atomic.Int64 // requests of HTTP/3 that outlived the grace
+	clients  *connections
+
+	headerless seldom // when a missing PROXY header was last told
 }
 
 // New returns a server that begins to accept with Run.
 func New(o Options) *Server {
 	s := &Server{
 		log:            o.Logger,
-		http:           o.HTTP,
-		https:          o.HTTPS,
+		http3:          o.HTTP3,
+		generation:     o.Generation,
+		clients:        newConnections(),
 		tls:            o.TLS,
 		challenge:      o.Challenge,
 		probeSecret:    o.ProbeSecret,
@@ -114,6 +129,15 @@ func New(o Options) *Server {
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if o.HTTP != nil {
+		s.http = accepting{o.HTTP, s}
+	}
+	if o.HTTPS != nil {
+		s.https = accepting{o.HTTPS, s}
+	}
+	if o.HTTP3 != nil {
+		s.altService = altService(o.HTTP3)
 	}
 	s.SetTable(o.Table)
 	s.reverse = &httputil.ReverseProxy{
@@ -131,7 +155,7 @@ func New(o Options) *Server {
 // service already are not affected. A nil table knows no host.
 func (s *Server) SetTable(t *Table) {
 	if t == nil {
-		t = new(Table)
+		t = &Table{connections: defaultConnections}
 	}
 	s.table.Store(t)
 }
@@ -146,15 +170,18 @@ func (s *Server) SetTable(t *Table) {
 // Run returns nil after an ordered stop, and an error when a listener failed.
 // It may be called once.
 func (s *Server) Run(ctx context.Context) error {
-	if s.https != nil && s.tls == nil {
+	if (s.https != nil || s.http3 != nil) && s.tls == nil {
 		return errors.New("serving https: no TLS configuration given")
 	}
-	servers := s.servers()
+	servers, err := s.servers()
+	if err != nil {
+		return err
+	}
 	group, failed := errgroup.WithContext(ctx)
 	for _, srv := range servers {
 		group.Go(func() error {
 			if err := srv.serve(); !errors.Is(err, http.ErrServerClosed) {
-				return fmt.Errorf("serving %s on %s: %w", srv.name, srv.listener.Addr(), err)
+				return fmt.Errorf("serving %s on %s: %w", srv.name, srv.address, err)
 			}
 			return nil
 		})
@@ -199,7 +226,7 @@ func (s *Server) stop(servers []*listening, graceful bool) error {
 	err := group.Wait()
 	if late.Load() || aborted > 0 {
 		s.log.Warn("the shutdown grace was not enough; what was still in flight is cut",
-			"grace", s.shutdownGrace, "requests", s.serving.Load(), "websockets", aborted)
+			"grace", s.shutdownGrace, "requests", s.serving.Load()+s.ended.Load(), "websockets", aborted)
 	}
 	for _, srv := range servers {
 		_ = srv.Close()
@@ -207,35 +234,48 @@ func (s *Server) stop(servers []*listening, graceful bool) error {
 	return err
 }
 
-// listening is one http.Server with its listener.
+// listening is a server with what it listens on.
 type listening struct {
-	*http.Server
-	name     string
-	listener net.Listener
-	serve    func() error
+	server
+	name    string
+	address net.Addr
+	serve   func() error // until the server is stopped: http.ErrServerClosed
 }
 
-func (s *Server) servers() []*listening {
+// server is what *http.Server and *quicServer have in common.
+type server interface {
+	Shutdown(context.Context) error
+	Close() error
+}
+
+func (s *Server) servers() ([]*listening, error) {
 	var all []*listening
 	if s.http != nil {
 		handler := http.Handler(http.HandlerFunc(s.redirect))
 		if s.challenge != nil {
 			handler = s.challenge(handler)
 		}
-		srv := s.server(handler)
+		srv := s.newServer(handler)
 		srv.WriteTimeout = redirectAnswer
 		srv.ReadTimeout = redirectAnswer
-		all = append(all, &listening{srv, "http", s.http, func() error { return srv.Serve(s.http) }})
+		all = append(all, &listening{srv, "http", s.http.Addr(), func() error { return srv.Serve(s.http) }})
 	}
 	if s.https != nil {
-		srv := s.server(s)
+		srv := s.newServer(s)
 		srv.TLSConfig = s.tls
-		all = append(all, &listening{srv, "https", s.https, func() error { return srv.ServeTLS(s.https, "", "") }})
+		all = append(all, &listening{srv, "https", s.https.Addr(), func() error { return srv.ServeTLS(s.https, "", "") }})
 	}
-	return all
+	if s.http3 != nil {
+		q, err := s.newQUIC(s.http3, s.tls)
+		if err != nil {
+			return nil, fmt.Errorf("serving http3 on %s: %w", s.http3.LocalAddr(), err)
+		}
+		all = append(all, &listening{q, "http3", s.http3.LocalAddr(), q.serve})
+	}
+	return all, nil
 }
 
-func (s *Server) server(h http.Handler) *http.Server {
+func (s *Server) newServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           s.counted(h),
 		ReadHeaderTimeout: s.header,

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -12,6 +13,13 @@ import (
 type TableOptions struct {
 	// TrustedProxies are the peers whose forwarded headers are believed.
 	TrustedProxies []netip.Prefix
+	// Announcers are the peers whose connections begin with a PROXY header,
+	// which says who their client is. They must send one, and cannot over
+	// HTTP/3, where they are refused.
+	Announcers []netip.Prefix
+	// Connections is how many connections one client address (IPv6: one /64)
+	// may have open. Default 1000. Loopback and TrustedProxies have no limit.
+	Connections int
 	// Services maps each host to its service.
 	Services map[string]*Service
 	// Language of error pages that belong to no route: "en" (default) or
@@ -22,17 +30,21 @@ type TableOptions struct {
 // Table maps hosts to services. It is immutable and replaced whole; the
 // services in it live on in the next one.
 type Table struct {
-	trusted  []netip.Prefix
-	services map[string]*Service
-	language string
+	trusted     []netip.Prefix
+	announcers  []netip.Prefix
+	connections int
+	services    map[string]*Service
+	language    string
 }
 
 // NewTable checks o and returns its table; the error joins every problem.
 func NewTable(o TableOptions) (*Table, error) {
 	t := &Table{
-		trusted:  slices.Clone(o.TrustedProxies),
-		services: make(map[string]*Service, len(o.Services)),
-		language: o.Language,
+		trusted:     slices.Clone(o.TrustedProxies),
+		announcers:  slices.Clone(o.Announcers),
+		connections: cmp.Or(o.Connections, defaultConnections),
+		services:    make(map[string]*Service, len(o.Services)),
+		language:    o.Language,
 	}
 	var problems []error
 	for name, service := range o.Services {
@@ -112,7 +124,7 @@ func (t *Table) client(remoteAddr string, forwardedFor []string) (netip.Addr, bo
 	if err != nil {
 		return netip.Addr{}, false
 	}
-	addr := peer.Addr().Unmap().WithZone("")
+	addr := peerAddress(peer)
 	if len(t.trusted) == 0 || !contains(t.trusted, addr) {
 		return addr, false
 	}
