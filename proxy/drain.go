@@ -89,7 +89,7 @@ type drain struct {
 // cut ends the flights whose limit has passed.
 func (d *drain) cut() {
 	d.backend.flights.each(func(f *flight) {
-		if !f.start.Before(d.began) {
+		if !f.start.Add(f.held).Before(d.began) {
 			return
 		}
 		switch f.cut(d.cutRequests, d.cutUpgraded, ErrDrained) {

@@ -30,6 +30,7 @@ type flight struct {
 	multiplexed bool
 	hasBody     bool
 	start       time.Time
+	held        time.Duration // waited before it was counted
 	id          string
 	method      string
 	logged      logged
@@ -171,6 +172,7 @@ func (f *flight) finish() {
 			Status:    f.status,
 			Duration:  duration,
 			FirstByte: f.firstByte,
+			Held:      f.held,
 			BytesIn:   f.received.Load(),
 			BytesOut:  f.bytesOut,
 			Failure:   f.failure,
@@ -182,7 +184,7 @@ func (f *flight) finish() {
 	switch {
 	case f.streaming:
 		f.endStream()
-	case f.route.Backend != nil:
+	case f.slot != nil:
 		f.route.Backend.release()
 	}
 }

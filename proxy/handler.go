@@ -39,13 +39,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve takes the request to the backend of the service's route. The flight
-// begins before the route is loaded, so that its start tells a drain whether
-// it belongs to the time before the route was moved.
+// begins before the route is loaded, so that its start, and how long it was
+// held, tell a drain whether it belongs to the time before the route was moved.
 func (s *Server) serve(f *flight, service *Service, table *Table, r *http.Request) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	f.ctx, f.cancel = flightContext{ctx, f}, cancel
-	f.route = service.acquire()
-	if f.route.Backend != nil {
+	refused := s.enter(f, service, r)
+	if refused == FailureNone && f.route.Backend != nil {
 		f.slot = f.route.Backend.flights.add(f)
 	}
 	defer f.finish()
@@ -55,6 +55,10 @@ func (s *Server) serve(f *flight, service *Service, table *Table, r *http.Reques
 		f.language = table.language
 	}
 	switch {
+	case refused == FailureClientGone:
+		f.failure = refused
+	case refused != FailureNone:
+		s.fail(f, r, refused, http.StatusServiceUnavailable)
 	case f.astray(r):
 		s.redirectToCanonical(f, r)
 	case s.takeLink(f, r):

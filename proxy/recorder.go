@@ -30,6 +30,8 @@ type Observation struct {
 	// FirstByte is from the end of the request header to the response
 	// header; 0 when nothing was written.
 	FirstByte time.Duration
+	// Held is the part of both in which a pause kept the request waiting.
+	Held time.Duration
 	// BytesIn and BytesOut count body bytes from and to the client.
 	BytesIn, BytesOut int64
 	// Failure says what went wrong, if anything did.
@@ -79,6 +81,9 @@ const (
 	// FailureTooLarge: the body of the request is larger than the route
 	// allows.
 	FailureTooLarge
+	// FailureHeld: a pause had no place left to wait, or the edge stopped
+	// while the request waited.
+	FailureHeld
 )
 
 // Upstream reports whether the failure is the backend's.
@@ -86,7 +91,7 @@ func (f Failure) Upstream() bool { return f >= FailureDial && f <= FailureBody }
 
 var failureNames = [...]string{
 	"none", "dial", "reset", "timeout", "body", "no_backend", "drained", "denied", "client_gone", "client_slow",
-	"rate_limited", "too_large",
+	"rate_limited", "too_large", "held",
 }
 
 // String returns a short name that is fit for a metric label.

@@ -99,6 +99,7 @@ type Server struct {
 
 	table    atomic.Pointer[Table]
 	stopping atomic.Bool
+	halt     chan struct{} // closed when nothing is accepted any more
 	reverse  *httputil.ReverseProxy
 	relays   relays
 	streams  streams
@@ -126,6 +127,7 @@ func New(o Options) *Server {
 		maxHeaderBytes: cmp.Or(o.MaxHeaderBytes, defaultMaxHeaderBytes),
 		linger:         cmp.Or(o.Linger, defaultLinger),
 		shutdownGrace:  cmp.Or(o.ShutdownGrace, defaultShutdownGrace),
+		halt:           make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -163,9 +165,9 @@ func (s *Server) SetTable(t *Table) {
 // Run serves until ctx ends, then stops in order: for a moment every response
 // asks its client to connect anew, so that no client meets a closed connection
 // with its next request; then nothing is accepted any more, WebSockets (close
-// code 1012) and event streams (the end of the body) are asked to come back,
-// what is in flight gets the grace to end, and what is left is closed, which is
-// logged as a warning. The requests do not derive from ctx.
+// code 1012), event streams (the end of the body) and held requests (503) are
+// asked to come back, what is in flight gets the grace to end, and what is left
+// is closed, which is logged as a warning. The requests do not derive from ctx.
 //
 // Run returns nil after an ordered stop, and an error when a listener failed.
 // It may be called once.
@@ -201,6 +203,7 @@ func (s *Server) stop(servers []*listening, graceful bool) error {
 		time.Sleep(s.linger)
 	}
 	s.streams.stop()
+	close(s.halt)
 	grace, cancel := context.WithTimeout(context.Background(), s.shutdownGrace)
 	defer cancel()
 	var aborted int
@@ -282,6 +285,9 @@ func (s *Server) newServer(h http.Handler) *http.Server {
 		IdleTimeout:       s.idle,
 		MaxHeaderBytes:    s.maxHeaderBytes,
 		ErrorLog:          serverErrors(s.log),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: h2Streams,
 			MaxReadFrameSize:     h2FrameSize,

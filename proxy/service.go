@@ -21,6 +21,8 @@ type Route struct {
 	AccessLog slog.Handler
 	// Policy says who may use the route.
 	Policy Policy
+	// Hold keeps requests waiting; nil lets them through. Probes pass.
+	Hold *Hold
 }
 
 // Policy is the set of rules of a route.
@@ -74,7 +76,7 @@ func contains(ranges []netip.Prefix, a netip.Addr) bool {
 type Service struct {
 	live atomic.Pointer[Route]
 	// loaded, set only by tests, runs between loading the route and
-	// counting on its backend.
+	// counting on its backend or waiting.
 	loaded func()
 }
 
@@ -98,17 +100,17 @@ func (s *Service) Set(r *Route) {
 }
 
 // acquire returns the current route with the request counted on its backend,
-// if it has one. Loading and counting are two steps, and a drain that ends
+// if it has one and does not hold the request. Loading and counting are two steps, and a drain that ends
 // between them would miss the request; so the route is loaded again after the
 // count, and when it has moved, the count is taken back and the new one tried.
-func (s *Service) acquire() *Route {
+func (s *Service) acquire(probe bool) *Route {
 	for {
 		r := s.live.Load()
-		if r.Backend == nil {
-			return r
-		}
 		if s.loaded != nil {
 			s.loaded()
+		}
+		if r.Backend == nil || r.holds(probe) {
+			return r
 		}
 		r.Backend.acquire()
 		if s.live.Load() == r {

@@ -22,7 +22,7 @@ func TestRequestPausedBeforeItsCountNeverReachesADrainedBackend(t *testing.T) {
 		})
 	}
 	acquired := make(chan *Route)
-	go func() { acquired <- s.acquire() }()
+	go func() { acquired <- s.acquire(false) }()
 	<-loaded
 
 	s.Set(&Route{Backend: green})
@@ -43,7 +43,7 @@ func TestRequestPausedBeforeItsCountNeverReachesADrainedBackend(t *testing.T) {
 func TestDrainWaitsForARequestThatWasCountedBeforeTheSwitch(t *testing.T) {
 	blue := NewBackend(BackendOptions{})
 	s := NewService(&Route{Backend: blue})
-	r := s.acquire()
+	r := s.acquire(false)
 	s.Set(nil)
 	drained := make(chan error, 1)
 	go func() {
@@ -69,7 +69,7 @@ func TestAcquireUnderSwitchesCountsOnTheRouteItReturns(t *testing.T) {
 	for range 4 {
 		workers.Go(func() {
 			for range 5000 {
-				r := s.acquire()
+				r := s.acquire(false)
 				if r.Backend.InFlight() < 1 {
 					t.Error("acquired a backend with nothing in flight")
 				}
@@ -130,7 +130,7 @@ func BenchmarkAcquireRelease(b *testing.B) {
 	s := NewService(&Route{Backend: NewBackend(BackendOptions{})})
 	b.ReportAllocs()
 	for b.Loop() {
-		s.acquire().Backend.release()
+		s.acquire(false).Backend.release()
 	}
 }
 
@@ -139,7 +139,7 @@ func BenchmarkAcquireReleaseParallel(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			s.acquire().Backend.release()
+			s.acquire(false).Backend.release()
 		}
 	})
 }
