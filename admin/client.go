@@ -106,6 +106,10 @@ func get[T any](ctx context.Context, c *Client, path string, query url.Values) (
 	if err != nil {
 		return found, err
 	}
+	return read[T](c, answer)
+}
+
+func read[T any](c *Client, answer *http.Response) (found T, err error) {
 	defer answer.Body.Close()
 	if err := json.NewDecoder(answer.Body).Decode(&found); err != nil {
 		return found, c.unreachable(fmt.Errorf("reading the answer: %w", err))

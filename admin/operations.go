@@ -22,11 +22,9 @@ const maxBody = 64 << 10
 // goes away stops the stream, not the operation.
 func (s *Server) operation(do begin) handler {
 	return s.withApp(func(app *switcher.App, w http.ResponseWriter, r *http.Request) error {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
-			return wrong(http.StatusRequestEntityTooLarge, "", fmt.Sprintf("the body is larger than %d bytes", tooBig.Limit))
-		} else if err != nil {
-			return fmt.Errorf("reading the request: %w", err)
+		body, err := readBody(w, r)
+		if err != nil {
+			return err
 		}
 		who := caller(r.Context())
 		start := func() (*switcher.Operation, error) { return do(app, who, body) }
@@ -37,6 +35,16 @@ func (s *Server) operation(do begin) handler {
 		stream(w, r, op)
 		return nil
 	})
+}
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if tooBig := (*http.MaxBytesError)(nil); errors.As(err, &tooBig) {
+		return nil, wrong(http.StatusRequestEntityTooLarge, "", fmt.Sprintf("the body is larger than %d bytes", tooBig.Limit))
+	} else if err != nil {
+		return nil, fmt.Errorf("reading the request: %w", err)
+	}
+	return body, nil
 }
 
 // stream writes an operation's events from its first on, one JSON document a

@@ -41,6 +41,8 @@ func (s *Server) routes() []route {
 		{"POST", "/v1/apps/{app}/rollback", ScopeOperate, s.operation(rollback)},
 		{"POST", "/v1/apps/{app}/drain", ScopeOperate, s.operation(drain)},
 		{"POST", "/v1/apps/{app}/cleanup", ScopeOperate, s.operation(plain((*switcher.App).Cleanup))},
+		{"POST", "/v1/apps/{app}/pause", ScopeOperate, s.control(pause)},
+		{"POST", "/v1/apps/{app}/resume", ScopeOperate, s.control(resume)},
 		{"POST", "/v1/apps/{app}/recover", ScopeAdmin, s.operation(plain((*switcher.App).Recover))},
 		{"POST", "/v1/reload", ScopeAdmin, s.reload},
 	}

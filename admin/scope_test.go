@@ -35,6 +35,8 @@ func TestEveryRequestNeedsItsScope(t *testing.T) {
 		"POST /v1/apps/{app}/rollback": ScopeOperate,
 		"POST /v1/apps/{app}/drain":    ScopeOperate,
 		"POST /v1/apps/{app}/cleanup":  ScopeOperate,
+		"POST /v1/apps/{app}/pause":    ScopeOperate,
+		"POST /v1/apps/{app}/resume":   ScopeOperate,
 		"POST /v1/apps/{app}/recover":  ScopeAdmin,
 		"POST /v1/reload":              ScopeAdmin,
 	}

@@ -45,6 +45,7 @@ type App struct {
 	ended      []*Operation // newest last, bounded
 	backends   map[Colour]*proxy.Backend
 	draining   *drain
+	paused     *pause    // nil while production is not
 	unswept    bool      // the engine may hold what the state does not know
 	late       time.Time // until then it may carry out a start that nobody waits for
 	alert      string
@@ -154,6 +155,7 @@ func (a *App) Run(ctx context.Context) error {
 func (a *App) Close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.letGo()
 	for _, b := range a.backends {
 		b.Close()
 	}
@@ -242,10 +244,14 @@ func (a *App) route(name RouteName) *proxy.Route {
 	if r := state.Slots[c].Release; r != nil {
 		release = r.ID
 	}
-	return &proxy.Route{
+	r := &proxy.Route{
 		Label: string(c), Backend: a.backends[c], Policy: settings.Policies[name],
 		Recorder: a.recorder(name, c), AccessLog: a.access(name, c, release),
 	}
+	if name == Production && a.paused != nil {
+		r.Hold = a.paused.hold
+	}
+	return r
 }
 
 func (a *App) newBackend(port int) *proxy.Backend {

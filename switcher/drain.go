@@ -102,6 +102,11 @@ func count(n int64, what string) string {
 func (a *App) note(r Record) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.keep(r)
+}
+
+// keep is note with a.mu held.
+func (a *App) keep(r Record) {
 	next := a.state.Load().clone()
 	next.record(r)
 	next.Generation++

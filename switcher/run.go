@@ -24,10 +24,7 @@ type permit func(*State) (Journal, error)
 // start runs a job as the app's one operation. What would be refused anyway
 // disturbs nothing that runs.
 func (a *App) start(kind Kind, actor Actor, allow permit, do job) (*Operation, error) {
-	select {
-	case <-a.begun: // the socket may be a moment ahead of the app
-	case <-time.After(patience):
-	}
+	a.awaitBegin()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.op != nil && a.op.makesRoom(kind) != never {
@@ -144,6 +141,26 @@ func (o *Operation) makesRoom(kind Kind) room {
 		return atOnce
 	}
 	return soon
+}
+
+// awaitBegin waits for the app to run: the socket may be a moment ahead of it.
+func (a *App) awaitBegin() {
+	select {
+	case <-a.begun:
+	case <-time.After(patience):
+	}
+}
+
+// inService returns why nothing can be asked of the app, or nil. Called with
+// a.mu held.
+func (a *App) inService() error {
+	if a.broken != nil {
+		return a.broken
+	}
+	if !a.up() {
+		return errNotUp()
+	}
+	return nil
 }
 
 // up reports whether the app is being run. Called with a.mu held.

@@ -18,6 +18,7 @@ type Status struct {
 	Bake       *BakeStatus               `json:"bake"`
 	Drain      *DrainStatus              `json:"drain"`
 	Operation  *OperationStatus          `json:"operation"`
+	Pause      *PauseStatus              `json:"pause"`
 	Alert      string                    `json:"alert,omitempty"` // what needs a person now
 	Error      string                    `json:"error,omitempty"` // why the app is out of service
 }
@@ -116,6 +117,10 @@ type GateResult struct {
 func (a *App) Status() Status {
 	a.mu.Lock()
 	op, d, alert, broken := a.op, a.draining, cmp.Or(a.alert, a.unrepaired), a.broken
+	var paused *PauseStatus
+	if a.paused != nil {
+		paused = a.paused.status()
+	}
 	a.mu.Unlock()
 	s, settings := a.state.Load(), a.settings.Load()
 	st := Status{
@@ -127,6 +132,7 @@ func (a *App) Status() Status {
 		Slots:    map[Colour]SlotStatus{},
 		Rollback: a.rollbackStatus(s),
 		Alert:    alert,
+		Pause:    paused,
 	}
 	for _, c := range Colours() {
 		st.Slots[c] = a.slotStatus(c, s.Slots[c], settings)

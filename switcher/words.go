@@ -76,6 +76,10 @@ const (
 	KindDrain    Kind = "drain"
 	KindCleanup  Kind = "cleanup"
 	KindRecover  Kind = "recover"
+
+	// Over in a moment, and no operations: nothing waits for them.
+	KindPause  Kind = "pause"
+	KindResume Kind = "resume"
 )
 
 // Phase returns the phase an app is in while an operation of this kind runs;

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -59,10 +60,18 @@ func showHistory(t *terminal, records []switcher.Record) {
 		}
 		table = append(table, []string{
 			r.Began.Local().Format("2006-01-02 15:04:05"), string(r.Kind), printable(string(r.Actor)),
-			cmp.Or(r.Commit, r.Release, "-"), took(r.Took), result,
+			cmp.Or(r.Commit, r.Release, "-"), lasted(r.Took), result,
 		})
 	}
 	showTable(t, table)
+}
+
+// lasted is how long a record took; a pause and its like take no time.
+func lasted(d time.Duration) string {
+	if d == 0 {
+		return "-"
+	}
+	return took(d)
 }
 
 // showTable aligns the columns of all but the last, which may be long.

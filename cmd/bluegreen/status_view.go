@@ -22,6 +22,7 @@ func drawStatus(t *terminal, st admin.Status, now time.Time) {
 	v.slots()
 	t.printf("\n")
 	v.routes()
+	v.pause()
 	v.failing()
 	v.rollback()
 	v.bake()
@@ -183,6 +184,12 @@ func (v *statusView) routes() {
 	for _, name := range routeNames() {
 		r := v.st.Routes[name]
 		v.row(string(name), pad(v.name(r.Slot), 7)+"  "+strings.Join(r.Hosts, ", "))
+	}
+}
+
+func (v *statusView) pause() {
+	if p := v.st.Pause; p != nil {
+		v.row("paused", v.yellow(count(p.Held, "request")+" held")+fmt.Sprintf(", for %s by %s, %s left", span(v.now.Sub(p.Since)), p.By, span(p.Until.Sub(v.now))))
 	}
 }
 
