@@ -12,6 +12,9 @@ import (
 
 // ServeHTTP handles a request of the HTTPS listener.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 2 {
+		gatherWrites(r)
+	}
 	start := time.Now()
 	table := s.table.Load()
 	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {

@@ -266,7 +266,8 @@ func (s *Server) servers() ([]*listening, error) {
 	if s.https != nil {
 		srv := s.newServer(s)
 		srv.TLSConfig = s.tls
-		all = append(all, &listening{srv, "https", s.https.Addr(), func() error { return srv.ServeTLS(s.https, "", "") }})
+		l := batchListener{s.https, s.bodyIdle}
+		all = append(all, &listening{srv, "https", l.Addr(), func() error { return srv.ServeTLS(l, "", "") }})
 	}
 	if s.http3 != nil {
 		q, err := s.newQUIC(s.http3, s.tls)
@@ -293,7 +294,6 @@ func (s *Server) newServer(h http.Handler) *http.Server {
 			MaxReadFrameSize:     h2FrameSize,
 			SendPingTimeout:      h2PingAfter,
 			PingTimeout:          h2PingTimeout,
-			WriteByteTimeout:     s.bodyIdle,
 		},
 	}
 }

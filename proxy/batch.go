@@ -1,0 +1,182 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// batchMost is how much may wait to be written; a writer of more waits.
+	batchMost = 64 << 10
+	// closeFlush bounds writing what is left when a connection is closed.
+	closeFlush = time.Second
+)
+
+// batchConn is a connection whose small writes are gathered. net/http writes
+// the header and the body of an HTTP/2 response apart and flushes after each,
+// though both are there at once and so are the responses of other streams. A
+// write to a socket is the most expensive thing that a small response costs.
+//
+// Once gather was called, Write only takes the bytes. They are written when
+// everything that can run now has run, so that nothing waits for anything but
+// the processor. An error comes with a later call; the client is gone then.
+type batchConn struct {
+	net.Conn
+	idle      time.Duration // limits one write to the socket
+	gathering atomic.Bool
+
+	mu       sync.Mutex
+	room     sync.Cond // bytes were written, or never will be
+	pending  *batch
+	flushing bool // a goroutine writes, or is about to
+	closing  bool
+	armed    time.Time // when the socket's write deadline was set
+	err      error
+}
+
+type batch struct{ bytes []byte }
+
+var batches = sync.Pool{New: func() any { return &batch{make([]byte, 0, batchMost)} }}
+
+func newBatchConn(c net.Conn, idle time.Duration) *batchConn {
+	b := &batchConn{Conn: c, idle: idle}
+	b.room.L = &b.mu
+	return b
+}
+
+// gather has writes gathered from now on. It is called when the protocol is
+// known to be HTTP/2.
+func (c *batchConn) gather() {
+	if !c.gathering.Load() {
+		c.gathering.Store(true)
+	}
+}
+
+// NetConn returns the connection underneath.
+func (c *batchConn) NetConn() net.Conn { return c.Conn }
+
+// Write implements net.Conn. The connection's write deadline does not apply to
+// gathered bytes: each write to the socket has the idle time.
+func (c *batchConn) Write(p []byte) (int, error) {
+	if !c.gathering.Load() {
+		return c.Conn.Write(p)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	taken := 0
+	for {
+		if c.err != nil {
+			return taken, c.err
+		}
+		if c.closing {
+			return taken, net.ErrClosed
+		}
+		if c.pending == nil {
+			c.pending = batches.Get().(*batch)
+		}
+		n := min(len(p)-taken, batchMost-len(c.pending.bytes))
+		c.pending.bytes = append(c.pending.bytes, p[taken:taken+n]...)
+		taken += n
+		if !c.flushing {
+			c.flushing = true
+			go c.flush()
+		}
+		if taken == len(p) {
+			return taken, nil
+		}
+		c.room.Wait()
+	}
+}
+
+// flush writes until nothing is pending.
+func (c *batchConn) flush() {
+	runtime.Gosched() // what can run now may have more to say
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.pending != nil && c.err == nil {
+		b := c.pending
+		c.pending = nil
+		c.arm()
+		c.room.Broadcast()
+		c.mu.Unlock()
+		_, err := c.Conn.Write(b.bytes)
+		b.bytes = b.bytes[:0]
+		batches.Put(b)
+		c.mu.Lock()
+		if err != nil {
+			c.err = err
+			_ = c.Conn.Close() // the reader must notice
+		}
+	}
+	c.flushing = false
+	c.room.Broadcast()
+}
+
+// arm moves the socket's deadline on when a quarter of it has passed. The
+// caller holds mu.
+func (c *batchConn) arm() {
+	now := time.Now()
+	if !c.closing && now.Sub(c.armed) >= c.idle/4 {
+		c.armed = now
+		_ = c.Conn.SetWriteDeadline(now.Add(c.idle))
+	}
+}
+
+// SetWriteDeadline implements net.Conn. Gathered bytes have deadlines of their
+// own.
+func (c *batchConn) SetWriteDeadline(t time.Time) error {
+	if c.gathering.Load() {
+		return nil
+	}
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// SetDeadline implements net.Conn.
+func (c *batchConn) SetDeadline(t time.Time) error {
+	if c.gathering.Load() {
+		return c.Conn.SetReadDeadline(t)
+	}
+	return c.Conn.SetDeadline(t)
+}
+
+// Close writes what is pending, within closeFlush, and closes.
+func (c *batchConn) Close() error {
+	c.mu.Lock()
+	c.closing = true
+	if c.flushing {
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(closeFlush))
+		for c.flushing {
+			c.room.Wait()
+		}
+	}
+	c.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// batchListener gathers the writes of the connections that it accepts.
+type batchListener struct {
+	net.Listener
+	idle time.Duration
+}
+
+func (l batchListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return newBatchConn(c, l.idle), nil
+}
+
+// gatherWrites has the responses of the HTTP/2 connection of r gathered.
+func gatherWrites(r *http.Request) {
+	if c, ok := r.Context().Value(connKey{}).(*tls.Conn); ok {
+		if b, ok := c.NetConn().(*batchConn); ok {
+			b.gather()
+		}
+	}
+}
