@@ -1,9 +1,6 @@
 package config
 
-import (
-	"net/netip"
-	"time"
-)
+import "time"
 
 // The values of App.Runtime.
 const (
@@ -51,14 +48,6 @@ type App struct {
 	Switch Switch `yaml:"switch"`
 	// Upstream describes the connections to the backend.
 	Upstream Upstream `yaml:"upstream"`
-}
-
-// Access says who may open the internal hosts: everybody, or the allowed ranges.
-type Access struct {
-	// Public means everybody; in the file it is the scalar "public".
-	Public bool `yaml:"-"`
-	// Allow are the ranges of clients; default 127.0.0.0/8 and ::1.
-	Allow []netip.Prefix `yaml:"allow" jsonschema:"required,minItems=1"`
 }
 
 // Slots are the blue and the green slot.

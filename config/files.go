@@ -22,6 +22,7 @@ func (c *Config) inputs() []file {
 		files = append(files, file{key + ".cert", &cert.Cert}, file{key + ".key", &cert.Key})
 	}
 	for name, a := range c.Apps {
+		files = append(files, file{"apps." + name + ".access.client_ca", &a.Access.ClientCA})
 		for i := range a.Container.EnvFile {
 			files = append(files, file{index("apps."+name+".container.env_file", i), &a.Container.EnvFile[i]})
 		}
@@ -68,7 +69,13 @@ func (c *Config) CheckFiles() error {
 		}
 	}
 	for name, a := range c.Apps {
-		key := "apps." + name + ".process.directory"
+		key := "apps." + name + ".access.client_ca"
+		if !r.blamed[key] { // a pipe is not read from
+			if _, err := a.Access.Authorities(); err != nil {
+				r.key(key, "the file %s %v", r.shown(key, a.Access.ClientCA), err)
+			}
+		}
+		key = "apps." + name + ".process.directory"
 		if info, err := os.Stat(a.Process.Directory); a.Runtime == RuntimeProcess && (err != nil || !info.IsDir()) {
 			r.key(key, "there is no directory %s: create it or correct the path", r.shown(key, a.Process.Directory))
 		}

@@ -111,7 +111,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		HSTS:        HSTS{9000 * time.Hour, true, true},
 		Compression: true,
 		Limits:      Limits{Rate: 12.5, Burst: 40, Body: 100 << 20},
-		Access:      Access{Allow: prefixes("127.0.0.0/8", "::1/128", "10.0.0.9/32")},
+		Access:      everyAccess(dir),
 		Runtime:     "docker",
 		Image:       "registry.example.com:5000/team/chat",
 		Pull:        "missing",
@@ -141,6 +141,13 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Environment:     Environment{"A": "1", "B": "x=two words: [x, y]", "INHERITED": "from outside"},
 		StopGracePeriod: 5 * time.Second, StopSignal: "SIGQUIT",
 	})
+}
+
+func everyAccess(dir string) Access {
+	return Access{
+		Allow: prefixes("127.0.0.0/8", "::1/128", "10.0.0.9/32"), Basic: Users{"maria": hash10, "jose": hash10},
+		ClientCA: dir + "/clients.pem", Signed: true,
+	}
 }
 
 // A key that is added to the types must be added to the example of every key.

@@ -68,42 +68,6 @@ func TestAppMistakesAreExplained(t *testing.T) {
 			},
 		},
 		{
-			name: "access for nobody",
-			app:  "access: { allow: [] }",
-			want: []string{
-				"6: apps.a.access.allow: is empty, so nobody could open the internal hosts: list ranges such as 10.0.0.0/8",
-			},
-		},
-		{
-			name: "access that says nothing",
-			app:  "access: {}",
-			want: []string{
-				"6: apps.a.access: says nothing: write allow with a list of ranges, or access: public for everybody",
-			},
-		},
-		{
-			name: "access for everybody by a range",
-			app:  `access: { allow: [0.0.0.0/0, "::/0"] }`,
-			want: []string{
-				"6: apps.a.access.allow[0]: lets everybody in: write access: public if that is meant",
-				"6: apps.a.access.allow[1]: lets everybody in: write access: public if that is meant",
-			},
-		},
-		{
-			name: "access as a word",
-			app:  "access: everybody",
-			want: []string{
-				`6: apps.a.access: must be public or a map with allow, such as { allow: [10.0.0.0/8] }, is "everybody"`,
-			},
-		},
-		{
-			name: "access as a list",
-			app:  "access: [10.0.0.0/8]",
-			want: []string{
-				"6: apps.a.access: must be public or a map with allow, such as { allow: [10.0.0.0/8] }",
-			},
-		},
-		{
 			name: "a runtime",
 			app:  "runtime: podman",
 			want: []string{

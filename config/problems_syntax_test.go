@@ -165,9 +165,9 @@ func TestUnknownKeysAreRefusedAtEveryLevel(t *testing.T) {
 		},
 		{
 			name: "access",
-			app:  "access: { allow: [10.0.0.1], basic: x }",
+			app:  "access: { allow: [10.0.0.1], password: x }",
 			want: []string{
-				"6: apps.a.access.basic: unknown key; known here: allow",
+				"6: apps.a.access.password: unknown key; known here: allow, basic, client_ca, signed",
 			},
 		},
 		{

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -132,6 +133,7 @@ func generateSchema(t *testing.T) []byte {
 		allowVariables(def)
 	}
 	allowVariables(s)
+	d["Access"].AnyOf = accessRules()
 	d["Access"] = anyOf(&invopop.Schema{Enum: []any{"public"}}, variable(), d["Access"])
 	d["Volume"] = anyOf(&invopop.Schema{Type: "string", Pattern: `^[^:]+:[^:]+(:(ro|rw))?$`}, d["Volume"])
 	d["App"].AllOf = runtimeRules()
@@ -171,6 +173,13 @@ func mapType(t reflect.Type) *invopop.Schema {
 		return anyOf(nonEmpty(), &invopop.Schema{Type: "array", Items: nonEmpty(), MinItems: &one})
 	case reflect.TypeFor[EnvFiles]():
 		return anyOf(nonEmpty(), listOf(nonEmpty()))
+	case reflect.TypeFor[Users]():
+		hash := `2[aby]%[1]s(1[0-4])%[1]s[./A-Za-z0-9]{53}$`
+		return &invopop.Schema{
+			Type: "object", MinProperties: &one, PropertyNames: &invopop.Schema{Pattern: `^[^$:]{1,64}$`},
+			AdditionalProperties: anyOf(&invopop.Schema{Type: "string", Pattern: fmt.Sprintf(`^\$`+hash, `\$`)},
+				&invopop.Schema{Type: "string", Pattern: fmt.Sprintf(`^\$\$`+hash, `\$\$`)}, variable()),
+		}
 	case reflect.TypeFor[Environment]():
 		values := anyOf(ofType("string"), ofType("number"), ofType("null"))
 		return anyOf(&invopop.Schema{Type: "object", AdditionalProperties: values}, listOf(nonEmpty()))
@@ -207,6 +216,19 @@ func allowVariables(def *invopop.Schema) {
 			pair.Value = described
 		}
 	}
+}
+
+// accessRules say that one of the rules must be there.
+func accessRules() (rules []*invopop.Schema) {
+	for _, key := range []string{"allow", "basic", "client_ca", "signed"} {
+		rule := &invopop.Schema{Required: []string{key}}
+		if key == "signed" {
+			rule.Properties = invopop.NewProperties()
+			rule.Properties.Set(key, anyOf(&invopop.Schema{Const: true}, variable()))
+		}
+		rules = append(rules, rule)
+	}
+	return rules
 }
 
 // runtimeRules say which keys belong to which runtime.

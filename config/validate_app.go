@@ -50,17 +50,6 @@ func validateHosts(hosts []string, key string, u *unique, advice string) {
 	}
 }
 
-func validateAccess(a Access, key string, r *report) {
-	if !a.Public && len(a.Allow) == 0 {
-		r.key(key+".allow", "is empty, so nobody could open the internal hosts: list ranges such as 10.0.0.0/8")
-	}
-	for i, p := range a.Allow {
-		if p.IsValid() && p.Bits() == 0 {
-			r.key(index(key+".allow", i), "lets everybody in: write access: public if that is meant")
-		}
-	}
-}
-
 func validatePort(port int, key string, r *report) {
 	if port < 1 || port > 65535 {
 		r.key(key, "must be a port from 1 to 65535, is %s", r.number(key, port))

@@ -25,6 +25,7 @@ type flight struct {
 	trusted  bool   // the peer is a trusted proxy
 	probe    bool   // the request knows the probe secret
 	invited  bool   // the request came with a signed link
+	signedIn bool   // the Authorization field was for us
 	// multiplexed says that the connection carries other requests too
 	// (HTTP/2, HTTP/3).
 	multiplexed bool

@@ -46,6 +46,9 @@ func (f *flight) address(out, in *http.Request) {
 	if f.route.Policy.Links.active() {
 		dropInvitation(out.Header)
 	}
+	if f.signedIn {
+		delete(out.Header, "Authorization")
+	}
 	h, peer := out.Header, f.clientText()
 	forwardedFor, proto, host := peer, "https", in.Host
 	if in.TLS == nil {

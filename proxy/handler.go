@@ -65,8 +65,7 @@ func (s *Server) serve(f *flight, service *Service, table *Table, r *http.Reques
 	case f.astray(r):
 		s.redirectToCanonical(f, r)
 	case s.takeLink(f, r):
-	case !f.allowed(r):
-		s.fail(f, r, FailureDenied, http.StatusForbidden)
+	case s.turnAway(f, r):
 	case s.overLimit(f, r):
 	case f.route.Backend == nil:
 		s.fail(f, r, FailureNoBackend, http.StatusServiceUnavailable)

@@ -25,10 +25,14 @@ func text(status int, language string) page {
 		return en
 	}
 	switch status {
+	case http.StatusUnauthorized:
+		return pick(
+			page{"Please sign in", "This address asks for a user name and a password."},
+			page{"Inicie sesión", "Esta dirección pide un usuario y una contraseña."})
 	case http.StatusForbidden:
 		return pick(
-			page{"Access denied", "This address is not open to your network."},
-			page{"Acceso denegado", "Esta dirección no está abierta a su red."})
+			page{"Access denied", "This address is not open to you. If you were given a link to it, the link may have expired."},
+			page{"Acceso denegado", "Esta dirección no está abierta para usted. Si le dieron un enlace, puede que haya caducado."})
 	case http.StatusMethodNotAllowed:
 		return pick(
 			page{"Method not allowed", "This method is not supported here."},

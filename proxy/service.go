@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/x509"
 	"log/slog"
 	"net/netip"
 	"sync/atomic"
@@ -28,11 +29,18 @@ type Route struct {
 // Policy is the set of rules of a route.
 type Policy struct {
 	// Access lists the client addresses that may use the route. A client is
-	// let in when any one of Public, Access and Signed is met; the zero
-	// Policy lets nobody in.
+	// let in when any one of Public, Access, Basic, Authorities and Signed is
+	// met; the zero Policy lets nobody in.
 	Access []netip.Prefix
 	// Public lets everyone in.
 	Public bool
+	// Basic lets in who gives the password of one of the users; nil nobody.
+	// What was given for it does not reach the backend.
+	Basic *Users
+	// Authorities let in who shows a certificate that one of them has issued
+	// (RFC 8446 §4.4.2.4). The server's TLS configuration has to ask for it,
+	// and to verify it.
+	Authorities []*x509.Certificate
 	// Signed lets everyone in who has a signed link of Links.
 	Signed bool
 	// Links are the app's signed links, which are exchanged for a cookie; nil

@@ -103,6 +103,8 @@ type Certificates struct {
 	setting sync.Mutex // one SetHosts at a time
 	hosts   atomic.Pointer[map[string]*host]
 	changed chan struct{} // holds one token when hosts has been replaced
+
+	asking atomic.Pointer[map[string]*tls.Config] // of hosts that ask clients for a certificate
 }
 
 // New loads every stored certificate before it returns and starts nothing. It never needs the
@@ -155,8 +157,15 @@ func (o Options) check() error {
 
 // Config is the TLS policy of the edge: TLS 1.2 and 1.3, AEAD cipher suites only, h2 and http/1.1.
 // A handshake for a name that is not configured, or for none, is refused with the alert
-// unrecognized_name (RFC 6066 §3) and has no other effect.
+// unrecognized_name (RFC 6066 §3) and has no other effect. Hosts of SetAuthorities ask for a
+// certificate.
 func (c *Certificates) Config() *tls.Config {
+	config := c.policy()
+	config.GetConfigForClient = c.configFor
+	return config
+}
+
+func (c *Certificates) policy() *tls.Config {
 	protocols := []string{"h2", "http/1.1"}
 	if c.opts.Issuer == IssuerACME {
 		protocols = append(protocols, acmez.ACMETLS1Protocol)
