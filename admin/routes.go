@@ -43,6 +43,7 @@ func (s *Server) routes() []route {
 		{"POST", "/v1/apps/{app}/cleanup", ScopeOperate, s.operation(plain((*switcher.App).Cleanup))},
 		{"POST", "/v1/apps/{app}/pause", ScopeOperate, s.control(pause)},
 		{"POST", "/v1/apps/{app}/resume", ScopeOperate, s.control(resume)},
+		{"POST", "/v1/apps/{app}/link", ScopeOperate, s.withApp(s.makeLink)},
 		{"POST", "/v1/apps/{app}/recover", ScopeAdmin, s.operation(plain((*switcher.App).Recover))},
 		{"POST", "/v1/reload", ScopeAdmin, s.reload},
 	}

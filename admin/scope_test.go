@@ -37,6 +37,7 @@ func TestEveryRequestNeedsItsScope(t *testing.T) {
 		"POST /v1/apps/{app}/cleanup":  ScopeOperate,
 		"POST /v1/apps/{app}/pause":    ScopeOperate,
 		"POST /v1/apps/{app}/resume":   ScopeOperate,
+		"POST /v1/apps/{app}/link":     ScopeOperate,
 		"POST /v1/apps/{app}/recover":  ScopeAdmin,
 		"POST /v1/reload":              ScopeAdmin,
 	}

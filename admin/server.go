@@ -26,6 +26,8 @@ type Options struct {
 	Apps func() []*switcher.App
 	// Certificates returns the state of all certificates; nil means that there are none.
 	Certificates func() []Certificate
+	// Link makes a signed link to an internal host of an app; nil refuses.
+	Link func(app string, r LinkRequest) (Link, error)
 	// Reload applies the configuration file anew; nil refuses.
 	Reload func(context.Context) error
 	// Ready returns why the edge does not serve yet; nil means that it always does.

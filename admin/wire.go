@@ -39,6 +39,19 @@ type HealthReport struct {
 	Health map[switcher.Colour]switcher.Health `json:"health"`
 }
 
+// LinkRequest asks for a link that opens an internal host for whoever has it.
+type LinkRequest struct {
+	Host    string `json:"host,omitempty"`    // default the app's first internal host
+	Path    string `json:"path,omitempty"`    // with its query, if any; default /
+	Expires string `json:"expires,omitempty"` // a Go duration such as 24h, which is the default
+}
+
+// Link is the answer to POST /v1/apps/{app}/link. The URL is a secret.
+type Link struct {
+	URL     string    `json:"url"`
+	Expires time.Time `json:"expires"`
+}
+
 const (
 	headerOperation   = "Operation-Id"
 	headerIdempotency = "Idempotency-Key"

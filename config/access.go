@@ -72,9 +72,11 @@ func (PasswordHash) GoString() string { return hidden }
 // MarshalText hides the hash.
 func (PasswordHash) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
+// The costs of a PasswordHash: with less a stolen hash is guessed too fast, with
+// more a login takes seconds.
 const (
-	bcryptMinCost = 10 // less is guessed too fast
-	bcryptMaxCost = 14 // more takes seconds
+	BcryptMinCost = 10
+	BcryptMaxCost = 14
 )
 
 var (
@@ -148,11 +150,11 @@ func (d *decoder) hash(n *yaml.Node, key string) (string, bool) {
 		d.node(n, key, "is not a bcrypt hash: %s", makeHash)
 	default:
 		cost, _ := strconv.Atoi(parts[1]) // two digits
-		if cost >= bcryptMinCost && cost <= bcryptMaxCost {
+		if cost >= BcryptMinCost && cost <= BcryptMaxCost {
 			return text, true
 		}
 		d.node(n, key, "is a bcrypt hash of cost %d, and %d to %d are accepted: less is guessed too fast, more takes seconds; %s",
-			cost, bcryptMinCost, bcryptMaxCost, makeHash)
+			cost, BcryptMinCost, BcryptMaxCost, makeHash)
 	}
 	return "", false
 }

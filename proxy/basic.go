@@ -13,7 +13,8 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/crypto/bcrypt")
+	"golang.org/x/crypto/bcrypt"
+)
 
 const (
 	// rememberFor is how long a result stands without being checked again.

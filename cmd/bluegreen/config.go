@@ -21,7 +21,7 @@ func newConfigCommand(p *program) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newConfigCheckCommand(p), newConfigSchemaCommand(p), newConfigRootCommand(p))
+	cmd.AddCommand(newConfigCheckCommand(p), newConfigSchemaCommand(p), newConfigRootCommand(p), newConfigHashCommand(p))
 	return cmd
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,6 +48,7 @@ type edge struct {
 	listeners listeners
 	certs     *edgetls.Certificates
 	links     *proxy.LinkKey
+	passwords *proxy.Passwords
 	server    *proxy.Server
 	admin     *admin.Server
 
@@ -56,6 +58,8 @@ type edge struct {
 	apps      map[string]*hosted
 	running   *errgroup.Group // of the apps; nil when none may be launched
 	life      context.Context // of the apps
+
+	authorities map[string][]*x509.Certificate // of each app's clients
 }
 
 // newEdge opens listeners, stored certificates and recorded states, in this
@@ -69,7 +73,7 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 		}
 	}()
 	e.admin = admin.New(admin.Options{
-		Apps: e.sortedApps, Certificates: e.certificates, Reload: e.reload, Version: o.Version, Logger: e.log,
+		Apps: e.sortedApps, Certificates: e.certificates, Reload: e.reload, Link: e.link, Version: o.Version, Logger: e.log,
 	})
 	if e.listeners, err = e.openListeners(o.Config); err != nil {
 		return nil, err
@@ -78,7 +82,12 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 	if e.certs, err = edgetls.New(e.certificateOptions(o.Config)); err != nil {
 		return nil, err
 	}
-	e.links = newLinkKey(o.Config.State.Dir, e.log)
+	e.links, e.passwords = newLinkKey(o.Config.State.Dir, e.log), proxy.NewPasswords()
+	authorities, err := readAuthorities(o.Config)
+	if err != nil {
+		return nil, err
+	}
+	e.askClients(o.Config, authorities)
 	for _, app := range sorted(o.Config.Apps) {
 		h, err := e.open(app, e.newRuntimeOrBroken)
 		if err != nil {

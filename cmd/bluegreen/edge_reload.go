@@ -147,6 +147,10 @@ func (e *edge) apply(next *config.Config) error {
 	if e.running == nil {
 		return &switcher.Error{Code: switcher.CodeUnreachable, What: "the edge is starting or stopping", Hint: "try again in a moment"}
 	}
+	authorities, err := readAuthorities(next)
+	if err != nil {
+		return err
+	}
 	opened, err := e.openNew(next)
 	if err != nil {
 		return err
@@ -168,6 +172,7 @@ func (e *edge) apply(next *config.Config) error {
 		closeAll(opened)
 		return err
 	}
+	e.askClients(next, authorities)
 	e.commit(next, opened, fresh, table)
 	return nil
 }
