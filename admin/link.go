@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 
 	"sofiacall.com/bluegreen/switcher"
@@ -17,9 +16,9 @@ func (s *Server) makeLink(app *switcher.App, w http.ResponseWriter, r *http.Requ
 	if s.options.Link == nil {
 		return errors.New("this edge makes no links")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := readBody(w, r)
 	if err != nil {
-		return wrong(http.StatusBadRequest, "", "the body cannot be read, or is too large")
+		return err
 	}
 	var request LinkRequest
 	if err := decode(body, &request); err != nil {
