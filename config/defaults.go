@@ -12,6 +12,8 @@ const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
 func setDefaults(c *Config, given func(key string) bool) {
 	or(&c.Edge.HTTP, ":80", given("edge.http"))
 	or(&c.Edge.HTTPS, ":443", given("edge.https"))
+	or(&c.Edge.HTTP3, true, given("edge.http3"))
+	or(&c.Edge.Connections, 1000, given("edge.connections"))
 	or(&c.TLS.Issuer, "acme", given("tls.issuer"))
 	or(&c.TLS.Directory, letsEncrypt, given("tls.directory") || c.TLS.Issuer != "acme")
 	or(&c.Admin.Socket, "/run/bluegreen/admin.sock", given("admin.socket"))

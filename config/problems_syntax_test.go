@@ -116,9 +116,9 @@ func TestUnknownKeysAreRefusedAtEveryLevel(t *testing.T) {
 		},
 		{
 			name: "edge",
-			top:  "edge: { http3: true }\n",
+			top:  "edge: { http4: true }\n",
 			want: []string{
-				"6: edge.http3: unknown key; did you mean http?",
+				"6: edge.http4: unknown key; did you mean http?",
 			},
 		},
 		{

@@ -50,6 +50,37 @@ func TestTopLevelMistakesAreExplained(t *testing.T) {
 			},
 		},
 		{
+			name: "a balancer with bits beyond its range",
+			top:  "edge: { proxy_protocol: [10.0.0.1/8, balancer.example.com, \"\"] }\n",
+			want: []string{
+				`6: edge.proxy_protocol[0]: is neither a range nor an address: "10.0.0.1/8" has bits set beyond its length; write the first address of the range, or the address alone`,
+				`6: edge.proxy_protocol[1]: must be an address such as 10.0.0.1 or a range such as 10.0.0.0/8, is "balancer.example.com"`,
+				`6: edge.proxy_protocol[2]: is empty: give it a value or remove the key`,
+			},
+		},
+		{
+			name: "balancers that are no list",
+			top:  "edge: { proxy_protocol: 10.0.0.1 }\n",
+			want: []string{
+				"6: edge.proxy_protocol: must be a list, such as [a, b]",
+			},
+		},
+		{
+			name: "connections that let nobody in",
+			top:  "edge: { connections: 0 }\n",
+			want: []string{
+				"6: edge.connections: must be at least 1, is 0",
+			},
+		},
+		{
+			name: "connections that are no number, and HTTP/3 that is no choice",
+			top:  "edge: { connections: many, http3: maybe }\n",
+			want: []string{
+				`6: edge.connections: must be a whole number, is "many"`,
+				`6: edge.http3: must be true or false, is "maybe"`,
+			},
+		},
+		{
 			name: "an issuer",
 			top:  "tls: { issuer: letsencrypt }\n",
 			want: []string{

@@ -36,6 +36,14 @@ type Edge struct {
 	HTTPS string `yaml:"https"`
 	// TrustedProxies are the peers whose forwarding headers are believed; default none.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	// HTTP3 serves HTTP/3 on the UDP port of https; default true.
+	HTTP3 bool `yaml:"http3"`
+	// ProxyProtocol are the peers that must begin each connection with a PROXY header (version 1 or 2), which names
+	// their client; default none.
+	ProxyProtocol []netip.Prefix `yaml:"proxy_protocol"`
+	// Connections is how many open connections one client address may have, IPv6 by its /64; default 1000. Loopback
+	// and trusted proxies have no limit.
+	Connections int `yaml:"connections" jsonschema:"minimum=1"`
 }
 
 // TLS is the source of certificates.

@@ -58,6 +58,9 @@ func validateEdge(e *Edge, r *report) {
 	if e.HTTP == e.HTTPS && !strings.HasSuffix(e.HTTP, ":0") {
 		r.key("edge.https", "is the same address as edge.http: each listener needs its own")
 	}
+	if e.Connections < 1 {
+		r.key("edge.connections", "must be at least 1, is %s", r.number("edge.connections", e.Connections))
+	}
 }
 
 // validateListen wants an optional IP address and a port; port 0 means any free one.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -48,6 +49,9 @@ type Target struct {
 	Path string
 	// Timeout bounds the whole probe; 0 means 5s.
 	Timeout time.Duration
+	// Announcers are the peers of which the public listener demands a PROXY
+	// header. Where this machine is one, a probe of it sends one.
+	Announcers []netip.Prefix
 }
 
 // Prober sends probes. The zero value is ready to use.
@@ -76,15 +80,14 @@ func (p *Prober) Backend(ctx context.Context, t Target) error {
 func (p *Prober) Public(ctx context.Context, t Target, secret string) (label string, err error) {
 	ctx, cancel := t.bound(ctx)
 	defer cancel()
-	dialer := tls.Dialer{Config: &tls.Config{
+	conn, err := t.handshake(ctx, &tls.Config{
 		ServerName: t.Host,
 		NextProtos: []string{"http/1.1"},
 		// This is our own listener, reached at an address that we chose, and only
 		// it can answer the secret with a label. A certificate that is expired or
 		// not issued yet must not look like a backend that fails.
 		InsecureSkipVerify: true,
-	}}
-	conn, err := dialer.DialContext(ctx, "tcp", t.Address)
+	})
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrListener, t.explain(ctx, err))
 	}
@@ -103,6 +106,39 @@ func (p *Prober) Public(ctx context.Context, t Target, secret string) (label str
 }
 
 // bound ends ctx with the timeout.
+// handshake connects to the public listener.
+func (t Target) handshake(ctx context.Context, config *tls.Config) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", t.Address)
+	if err != nil {
+		return nil, err
+	}
+	secure := tls.Client(conn, config)
+	if err = t.announce(conn); err == nil {
+		err = secure.HandshakeContext(ctx)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secure, nil
+}
+
+// announce sends the PROXY header that announces nobody (version 1), if the
+// listener demands one of this machine.
+func (t Target) announce(conn net.Conn) error {
+	self, ok := conn.LocalAddr().(*net.TCPAddr)
+	if !ok {
+		return nil
+	}
+	for _, r := range t.Announcers {
+		if r.Contains(self.AddrPort().Addr().Unmap()) {
+			_, err := io.WriteString(conn, "PROXY UNKNOWN\r\n")
+			return err
+		}
+	}
+	return nil
+}
+
 func (t Target) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, t.timeout(), errTimeout)
 }

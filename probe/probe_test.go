@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -202,6 +203,30 @@ func TestPublicNamesTheLabelOfAFailure(t *testing.T) {
 	wantError(t, err, "/health answered 502")
 	if label != "green r2" || errors.Is(err, ErrListener) {
 		t.Errorf("label %q, %v", label, err)
+	}
+}
+
+func TestPublicAnnouncesItselfWhereItMust(t *testing.T) {
+	for about, c := range map[string]struct {
+		announcers []netip.Prefix
+		want       string
+	}{
+		"this machine":    {[]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, "PROXY UNKNOWN\r\n"},
+		"another machine": {[]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, "\x16"}, // a TLS handshake
+	} {
+		begun := make(chan string, 1)
+		target := raw(t, func(conn net.Conn) {
+			first := make([]byte, len(c.want))
+			_, _ = io.ReadFull(conn, first)
+			begun <- string(first)
+		})
+		target.Announcers = c.announcers
+		if _, err := (&Prober{}).Public(t.Context(), target, "nonce"); !errors.Is(err, ErrListener) {
+			t.Errorf("%s: error %v", about, err)
+		}
+		if got := <-begun; got != c.want {
+			t.Errorf("%s: began with %q, want %q", about, got, c.want)
+		}
 	}
 }
 

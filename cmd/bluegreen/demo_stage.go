@@ -164,16 +164,17 @@ func (s *demoStage) processes() (string, error) {
 
 // freeLoopbackPorts returns ports below those that the kernel gives to outgoing
 // connections: the load, which makes many, would else take them meanwhile.
-// quietPorts returns free ports below the range from which the kernel takes
+// quietPorts returns ports that are free for TCP and UDP, below the range from which the kernel takes
 // those of connections (ip_local_port_range begins at 32768): between two
 // instances of a slot its port must not be taken by one.
 func quietPorts(n int) (ports []int, err error) {
 	for tries := 0; len(ports) < n; tries++ {
 		port := 20000 + mathrand.IntN(12000)
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, datagrams, err := listenBoth(net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		switch {
 		case err == nil:
 			defer l.Close() // held until all are found, so that they differ
+			defer datagrams.Close()
 			ports = append(ports, port)
 		case tries > 100:
 			return nil, fmt.Errorf("finding a free port on loopback: %w", err)

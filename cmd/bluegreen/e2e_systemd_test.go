@@ -37,7 +37,7 @@ func TestSocketsArePassedByNameAndReadinessIsTold(t *testing.T) {
 	e.HTTP, e.HTTPS = loopback(passed[0]), loopback(passed[1])
 	// The variable must name the process that takes the sockets.
 	e.process = exec.Command("sh", "-c", `LISTEN_PID=$$ exec bluegreen serve --config "$1"`, "sh", e.config())
-	e.process.Env = append(os.Environ(), "LISTEN_FDS=2", "LISTEN_FDNAMES=https:http", "NOTIFY_SOCKET="+filepath.Join(e.dir, "notify"))
+	e.process.Env = append(os.Environ(), "LISTEN_FDS=3", "LISTEN_FDNAMES=https:http:http3", "NOTIFY_SOCKET="+filepath.Join(e.dir, "notify"))
 	for _, address := range []string{e.HTTPS, e.HTTP} {
 		l, err := net.Listen("tcp", address)
 		if err != nil {
@@ -51,6 +51,17 @@ func TestSocketsArePassedByNameAndReadinessIsTold(t *testing.T) {
 		defer file.Close()
 		e.process.ExtraFiles = append(e.process.ExtraFiles, file)
 	}
+	datagrams, err := net.ListenPacket("udp", e.HTTPS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := datagrams.(*net.UDPConn).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	datagrams.Close()
+	defer file.Close()
+	e.process.ExtraFiles = append(e.process.ExtraFiles, file)
 	log, err := os.Create(filepath.Join(e.dir, "serve.log"))
 	if err != nil {
 		t.Fatal(err)
@@ -67,6 +78,13 @@ func TestSocketsArePassedByNameAndReadinessIsTold(t *testing.T) {
 	if got := e.release("app.localhost"); got != "a" {
 		t.Errorf("the passed socket shows %q", got)
 	}
+	client := e.client3()
+	if answer, err := client.Get("https://app.localhost/release"); err != nil {
+		t.Errorf("over the passed UDP socket: %v", err)
+	} else {
+		answer.Body.Close()
+	}
+	client.CloseIdleConnections()
 	e.stop()
 	if got := said(); !strings.Contains(got, "STOPPING=1") {
 		t.Errorf("last notification = %q, want STOPPING=1", got)

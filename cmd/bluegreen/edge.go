@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -43,7 +45,9 @@ type edge struct {
 	log     *slog.Logger
 	secret  string // marks our own probes
 	prober  probe.Prober
-	public  string // where the public listener is reached from here
+	// announcers are edge.proxy_protocol, for our own probes.
+	announcers atomic.Pointer[[]netip.Prefix]
+	public     string // where the public listener is reached from here
 
 	listeners listeners
 	certs     *edgetls.Certificates
@@ -78,6 +82,7 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 	if e.listeners, err = e.openListeners(o.Config); err != nil {
 		return nil, err
 	}
+	e.announcers.Store(&o.Config.Edge.ProxyProtocol)
 	e.public = reachable(e.listeners.https.Addr())
 	if e.certs, err = edgetls.New(e.certificateOptions(o.Config)); err != nil {
 		return nil, err
@@ -100,7 +105,7 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 		return nil, err
 	}
 	e.server = proxy.New(proxy.Options{
-		Logger: e.log, HTTP: e.listeners.http, HTTPS: e.listeners.https, TLS: e.certs.Config(), Challenge: e.certs.Challenge,
+		Logger: e.log, HTTP: e.listeners.http, HTTPS: e.listeners.https, HTTP3: e.listeners.packets(), TLS: e.certs.Config(), Challenge: e.certs.Challenge,
 		Table: table, ProbeSecret: e.secret, HTTPSPort: port(e.listeners.https.Addr()),
 	})
 	return e, nil
@@ -142,7 +147,7 @@ func (e *edge) run(ctx context.Context) error {
 	group.Go(func() error { return wrap("managing certificates", e.certs.Run(failed)) })
 	group.Go(func() error { return wrap("serving the admin socket", e.admin.Serve(failed, e.listeners.admin)) })
 	group.Go(func() error { return e.reloadOnHangups(failed) })
-	e.log.Info("serving", "http", address(e.listeners.http), "https", address(e.listeners.https), "admin", address(e.listeners.admin))
+	e.log.Info("serving", "http", address(e.listeners.http), "https", address(e.listeners.https), "http3", e.listeners.udp(), "admin", address(e.listeners.admin))
 	if e.options.Ready != nil {
 		e.options.Ready()
 	}
@@ -185,7 +190,10 @@ func newTable(c *config.Config, apps map[string]*hosted) (*proxy.Table, error) {
 			services[host] = apps[name].app.Service(switcher.Internal)
 		}
 	}
-	return proxy.NewTable(proxy.TableOptions{TrustedProxies: c.Edge.TrustedProxies, Services: services, Language: c.Language})
+	return proxy.NewTable(proxy.TableOptions{
+		TrustedProxies: c.Edge.TrustedProxies, Announcers: c.Edge.ProxyProtocol, Connections: c.Edge.Connections,
+		Services: services, Language: c.Language,
+	})
 }
 
 func (e *edge) certificateOptions(c *config.Config) edgetls.Options {
@@ -226,7 +234,9 @@ func (e *edge) probes(timeout time.Duration) switcher.Probes {
 			return e.prober.Backend(ctx, probe.Target{Address: address, Host: host, Path: path, Timeout: timeout})
 		},
 		Public: func(ctx context.Context, host, path string) (string, error) {
-			label, err := e.prober.Public(ctx, probe.Target{Address: e.public, Host: host, Path: path, Timeout: timeout}, e.secret)
+			label, err := e.prober.Public(ctx, probe.Target{
+				Address: e.public, Host: host, Path: path, Timeout: timeout, Announcers: *e.announcers.Load(),
+			}, e.secret)
 			if errors.Is(err, probe.ErrListener) {
 				err = fmt.Errorf("%w: %w", switcher.ErrListener, err)
 			}

@@ -90,7 +90,8 @@ func (e *edge) sameEdge(next *config.Config) error {
 	var fixed []string
 	for key, same := range map[string]bool{
 		"edge.http": now.Edge.HTTP == next.Edge.HTTP, "edge.https": now.Edge.HTTPS == next.Edge.HTTPS,
-		"admin": now.Admin == next.Admin, "state": now.State == next.State, "logs": now.Logs == next.Logs,
+		"edge.http3": now.Edge.HTTP3 == next.Edge.HTTP3,
+		"admin":      now.Admin == next.Admin, "state": now.State == next.State, "logs": now.Logs == next.Logs,
 		"tls": reflect.DeepEqual(now.TLS, next.TLS),
 	} {
 		if !same {
@@ -193,6 +194,7 @@ func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[
 		h.app.Apply(e.settings(app, h.runtime))
 	}
 	e.server.SetTable(table)
+	e.announcers.Store(&next.Edge.ProxyProtocol)
 	for name, h := range e.apps {
 		if next.Apps[name] == nil {
 			h.stop()

@@ -68,7 +68,10 @@ func TestPassedByNameIsAllThatWasPassed(t *testing.T) {
 		says   []string // nil: they are taken
 	}{
 		"nothing":                    {},
-		"all three":                  {passed: []socket{{"http", "tcp"}, {"https", "tcp"}, {"admin", "unix"}}},
+		"all four":                   {passed: []socket{{"http", "tcp"}, {"https", "tcp"}, {"http3", "udp"}, {"admin", "unix"}}},
+		"a stream for datagrams":     {[]socket{{"http3", "tcp"}}, []string{"http3 (not a UDP socket)"}},
+		"datagrams of a path":        {[]socket{{"http3", "unixgram"}}, []string{"http3 (not a UDP socket)"}},
+		"two for datagrams":          {[]socket{{"http3", "udp"}, {"http3", "udp"}}, []string{"http3 (a second one)"}},
 		"the name of the unit":       {[]socket{{"bluegreen.socket", "tcp"}, {"https", "tcp"}}, []string{"bluegreen.socket (unknown name)"}},
 		"datagrams":                  {[]socket{{"https", "udp"}, {"admin", "unixgram"}}, []string{"https (not a listening stream socket)", "admin (not a listening stream socket)"}},
 		"two of one name":            {[]socket{{"http", "tcp"}, {"http", "tcp"}}, []string{"http (a second one)"}},
@@ -80,16 +83,18 @@ func TestPassedByNameIsAllThatWasPassed(t *testing.T) {
 				files = append(files, pass(t, s.name, sockets[s.kind]))
 			}
 			taken, err := takePassed(files)
-			for _, l := range taken {
-				defer l.Close()
+			defer taken.close()
+			count := len(taken.streams)
+			if taken.http3 != nil {
+				count++
 			}
 			if c.says == nil {
-				if err != nil || len(taken) != len(c.passed) {
+				if err != nil || count != len(c.passed) {
 					t.Fatalf("taken: %v, %v", taken, err)
 				}
 				return
 			}
-			if err == nil || switcher.CodeOf(err) != switcher.CodeUsage || len(taken) > 0 {
+			if err == nil || switcher.CodeOf(err) != switcher.CodeUsage || count > 0 {
 				t.Fatalf("taken: %v, %v; want a refusal", taken, err)
 			}
 			missing := func(text string) bool { return !strings.Contains(err.Error(), text) }

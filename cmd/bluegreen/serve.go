@@ -28,7 +28,7 @@ lets requests in flight end; backends go on running in either case.
 
 BLUE_GREEN_ACTIVE names the slot of an app's very first deploy. INTERNAL_DOMAIN
 replaces the internal hosts of the only app. Sockets passed by systemd under the
-names http, https and admin are used instead of opening new ones.`,
+names http, https, http3 (UDP) and admin are used instead of opening new ones.`,
 		Example: `  bluegreen serve
   bluegreen serve --config /etc/bluegreen/bluegreen.yaml`,
 		Args: cobra.NoArgs,
