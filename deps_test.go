@@ -52,6 +52,8 @@ var owners = []struct {
 	{"github.com/moby/", []string{"docker"}, "another engine, or none, must be possible without touching the rest"},
 	{"github.com/docker/", []string{"docker"}, "another engine, or none, must be possible without touching the rest"},
 	{"github.com/caddyserver/", []string{"tls"}, "how a certificate is obtained is one package's business"},
+	{"github.com/quic-go/", []string{"proxy"}, "HTTP/3 is one more way in, and nothing behind it knows"},
+	{"github.com/pires/", []string{"proxy"}, "who a connection comes from is settled where it is accepted"},
 	{"github.com/prometheus/", []string{"metrics"}, "every metric name is in one place, and the request path stays free of label hashing"},
 	{"github.com/jackc/", []string{"postgres"}, "SQL is spoken in one place"},
 	{"github.com/spf13/", []string{"cmd/bluegreen"}, "flags belong to the program"},
