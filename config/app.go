@@ -94,8 +94,18 @@ type Switch struct {
 	Bake time.Duration `yaml:"bake"`
 }
 
+// The values of Upstream.Protocol.
+const (
+	ProtocolHTTP1 = "http1"
+	ProtocolH2C   = "h2c"
+)
+
 // Upstream is the policy of connections to the backend.
 type Upstream struct {
+	// Protocol is http1 (default), or h2c: HTTP/2 without TLS, which gRPC needs.
+	Protocol string `yaml:"protocol" jsonschema:"enum=http1,enum=h2c"`
+	// DialTimeout is the time to connect; default 3s.
+	DialTimeout time.Duration `yaml:"dial_timeout"`
 	// IdleTimeout closes an unused keep-alive connection; it must be shorter than the backend's own; default 4s.
 	IdleTimeout time.Duration `yaml:"idle_timeout"`
 	// HeaderTimeout is the time the backend has to begin its answer; default 60s.

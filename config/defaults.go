@@ -52,6 +52,8 @@ func setDefaults(c *Config, given func(key string) bool) {
 		or(&a.Drain.Timeout, 30*time.Second, given("drain.timeout"))
 		or(&a.Drain.Websockets, 5*time.Minute, given("drain.websockets"))
 		or(&a.Switch.Bake, 10*time.Minute, given("switch.bake"))
+		or(&a.Upstream.Protocol, ProtocolHTTP1, given("upstream.protocol"))
+		or(&a.Upstream.DialTimeout, 3*time.Second, given("upstream.dial_timeout"))
 		or(&a.Upstream.IdleTimeout, 4*time.Second, given("upstream.idle_timeout"))
 		or(&a.Upstream.HeaderTimeout, 60*time.Second, given("upstream.header_timeout"))
 	}

@@ -69,7 +69,7 @@ func TestWhatIsNotGivenGetsItsDefault(t *testing.T) {
 			Health:     Health{"/health", 30 * time.Second, 5 * time.Second, 2, 3, 2 * time.Minute},
 			Drain:      Drain{30 * time.Second, 5 * time.Minute},
 			Switch:     Switch{10 * time.Minute},
-			Upstream:   Upstream{4 * time.Second, time.Minute},
+			Upstream:   Upstream{"http1", 3 * time.Second, 4 * time.Second, time.Minute},
 		}},
 	}
 	equal(t, c, want)
@@ -135,7 +135,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Health:   Health{"/health?deep=1", 10 * time.Second, 2 * time.Second, 1, 4, 90 * time.Second},
 		Drain:    Drain{20 * time.Second, 3 * time.Minute},
 		Switch:   Switch{time.Hour},
-		Upstream: Upstream{3 * time.Second, 45 * time.Second},
+		Upstream: Upstream{"h2c", 2 * time.Second, 3 * time.Second, 45 * time.Second},
 	})
 	local := c.Apps["local"]
 	equal(t, local.Access, Access{Public: true})

@@ -199,6 +199,27 @@ container: { port: 1 }`,
 			},
 		},
 		{
+			name: "a protocol of the backend",
+			app:  "upstream: { protocol: h2 }",
+			want: []string{
+				`6: apps.a.upstream.protocol: must be http1 or h2c, is "h2"`,
+			},
+		},
+		{
+			name: "a dial timeout without a unit",
+			app:  "upstream: { dial_timeout: 3 }",
+			want: []string{
+				`6: apps.a.upstream.dial_timeout: has no unit: write a duration such as 30s or 5m, not the bare number "3"`,
+			},
+		},
+		{
+			name: "gRPC's health check over HTTP/1.1",
+			app:  "health: { path: /grpc.health.v1.Health/Check }",
+			want: []string{
+				"6: apps.a.health.path: is gRPC's, which needs HTTP/2: set upstream.protocol to h2c, or ask for another path",
+			},
+		},
+		{
 			name: "a health path",
 			app:  "health: { path: health }",
 			want: []string{

@@ -232,7 +232,7 @@ func TestUnknownKeysAreRefusedAtEveryLevel(t *testing.T) {
 			name: "upstream",
 			app:  "upstream: { idle: 1s }",
 			want: []string{
-				"6: apps.a.upstream.idle: unknown key; known here: header_timeout, idle_timeout",
+				"6: apps.a.upstream.idle: unknown key; known here: dial_timeout, header_timeout, idle_timeout, protocol",
 			},
 		},
 		{

@@ -9,6 +9,9 @@ import (
 	"github.com/distribution/reference"
 )
 
+// grpcHealth is the path of gRPC's own health check.
+const grpcHealth = "/grpc.health.v1.Health/Check"
+
 var appName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 
 func validateApp(a *App, key string, r *report, u *unique) {
@@ -35,6 +38,10 @@ func validateApp(a *App, key string, r *report, u *unique) {
 		validateProcess(a, key, r)
 	}
 	validateHealth(a.Health, key+".health", r)
+	oneOf(r, key+".upstream.protocol", a.Upstream.Protocol, ProtocolHTTP1, ProtocolH2C)
+	if a.Health.Path == grpcHealth && a.Upstream.Protocol == ProtocolHTTP1 {
+		r.key(key+".health.path", "is gRPC's, which needs HTTP/2: set upstream.protocol to h2c, or ask for another path")
+	}
 }
 
 func validateHosts(hosts []string, key string, u *unique, advice string) {

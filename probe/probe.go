@@ -52,13 +52,16 @@ type Target struct {
 	// Announcers are the peers of which the public listener demands a PROXY
 	// header. Where this machine is one, a probe of it sends one.
 	Announcers []netip.Prefix
+	// H2C says that the backend speaks HTTP/2 without TLS.
+	H2C bool
 }
 
 // Prober sends probes. The zero value is ready to use.
 type Prober struct{}
 
-// Backend asks the backend at t.Address over plain HTTP. Only a complete
-// answer with a 2xx status (RFC 9110 section 15.3) is healthy.
+// Backend asks the backend at t.Address without TLS. Only a complete answer
+// with a 2xx status (RFC 9110 section 15.3) is healthy; if the path is
+// GRPCHealth, only one that says SERVING.
 func (p *Prober) Backend(ctx context.Context, t Target) error {
 	ctx, cancel := t.bound(ctx)
 	defer cancel()
@@ -66,7 +69,11 @@ func (p *Prober) Backend(ctx context.Context, t Target) error {
 	if err != nil {
 		return t.explain(ctx, err)
 	}
-	answer, err := t.ask(ctx, conn, http.Header{})
+	ask := t.ask
+	if t.H2C {
+		ask = t.askHTTP2
+	}
+	answer, err := ask(ctx, conn, http.Header{})
 	if err != nil {
 		return t.explain(ctx, err)
 	}
@@ -80,18 +87,26 @@ func (p *Prober) Backend(ctx context.Context, t Target) error {
 func (p *Prober) Public(ctx context.Context, t Target, secret string) (label string, err error) {
 	ctx, cancel := t.bound(ctx)
 	defer cancel()
-	conn, err := t.handshake(ctx, &tls.Config{
+	config := &tls.Config{
 		ServerName: t.Host,
 		NextProtos: []string{"http/1.1"},
 		// This is our own listener, reached at an address that we chose, and only
 		// it can answer the secret with a label. A certificate that is expired or
 		// not issued yet must not look like a backend that fails.
 		InsecureSkipVerify: true,
-	})
+	}
+	if t.isGRPC() {
+		config.NextProtos = []string{"h2"}
+	}
+	conn, err := t.handshake(ctx, config)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrListener, t.explain(ctx, err))
 	}
-	answer, err := t.ask(ctx, conn, http.Header{HeaderSecret: {secret}})
+	ask := t.ask
+	if t.isGRPC() {
+		ask = t.askHTTP2
+	}
+	answer, err := ask(ctx, conn, http.Header{HeaderSecret: {secret}})
 	if err != nil {
 		return "", t.explain(ctx, err)
 	}
@@ -197,6 +212,9 @@ func readFinal(from *bufio.Reader, request *http.Request) (*http.Response, error
 }
 
 func (t Target) judge(answer *http.Response) error {
+	if t.isGRPC() {
+		return judgeGRPC(answer)
+	}
 	if answer.StatusCode/100 != 2 {
 		return fmt.Errorf("%s answered %d", t.path(), answer.StatusCode)
 	}

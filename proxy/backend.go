@@ -31,6 +31,10 @@ type BackendOptions struct {
 	// HeaderTimeout limits the wait for the response header once the request
 	// is written; a client then gets 504. Default 60 s.
 	HeaderTimeout time.Duration
+	// H2C speaks HTTP/2 without TLS to the backend, with prior knowledge (RFC
+	// 9113 §3.3), instead of HTTP/1.1. gRPC needs it. The opening handshake of
+	// a WebSocket is HTTP/1.1 all the same.
+	H2C bool
 }
 
 // Backend is one address that requests are forwarded to. It owns the
@@ -38,7 +42,7 @@ type BackendOptions struct {
 // here, not in the Route, because several routes lead to one backend and a
 // drain must see them all.
 type Backend struct {
-	address       string
+	options       BackendOptions
 	headerTimeout time.Duration
 	dialer        dialer
 	transport     *transport
@@ -58,16 +62,19 @@ type Backend struct {
 // request.
 func NewBackend(o BackendOptions) *Backend {
 	b := &Backend{
-		address:       o.Address,
+		options:       o,
 		headerTimeout: cmp.Or(o.HeaderTimeout, defaultHeaderTimeout),
 		dialer:        newDialer(o.Address, cmp.Or(o.DialTimeout, defaultDialTimeout)),
 	}
-	b.transport = newTransport(b.dialer, cmp.Or(o.IdleTimeout, defaultBackendIdle), b.headerTimeout)
+	b.transport = newTransport(b.dialer, cmp.Or(o.IdleTimeout, defaultBackendIdle), b.headerTimeout, o.H2C)
 	return b
 }
 
 // Address returns host:port or unix:/path.
-func (b *Backend) Address() string { return b.address }
+func (b *Backend) Address() string { return b.options.Address }
+
+// Options returns the options that the backend was made with.
+func (b *Backend) Options() BackendOptions { return b.options }
 
 // InFlight returns how many requests are being served, without the upgraded
 // ones.

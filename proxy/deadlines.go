@@ -91,6 +91,12 @@ type clientBody struct {
 	io.ReadCloser
 	flight *flight
 	end    error
+	// mayRest says that the client may send nothing for as long as it likes:
+	// a gRPC stream is often quiet in one direction.
+	mayRest bool
+	// trailer is what the backend gets after the body: of the announced
+	// fields, what the server has put into received at the end.
+	trailer, received http.Header
 }
 
 // Read repeats the end once it has been reached: the transport looks for bytes
@@ -102,7 +108,9 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	if err := b.flight.armRead(); err != nil {
 		return 0, err
 	}
-	b.flight.reading.begin(b.flight)
+	if !b.mayRest {
+		b.flight.reading.begin(b.flight)
+	}
 	n, err := b.ReadCloser.Read(p)
 	b.flight.reading.end()
 	b.flight.received.Add(int64(n))
@@ -111,6 +119,9 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	}
 	if err != nil {
 		b.end = err
+		for name := range b.trailer {
+			b.trailer[name] = b.received[name]
+		}
 		b.flight.endRead(err)
 	}
 	return n, err
@@ -131,6 +142,13 @@ func (s *Server) guard(w http.ResponseWriter, r *http.Request) {
 func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// isGRPC reports whether a request's content type is that of gRPC.
+func isGRPC(h http.Header) bool {
+	const grpc = "application/grpc"
+	contentType := h.Get("Content-Type")
+	return len(contentType) >= len(grpc) && strings.EqualFold(contentType[:len(grpc)], grpc)
 }
 
 // isEventStream reports whether a content type is that of server-sent events.

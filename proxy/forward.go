@@ -30,8 +30,24 @@ func rewrite(pr *httputil.ProxyRequest) {
 	pr.Out.Header.Del("Connection")
 	pr.Out.Header.Del("Upgrade")
 	if pr.Out.Body != nil {
-		pr.Out.Body = &clientBody{ReadCloser: pr.Out.Body, flight: f}
+		pr.Out.Body = &clientBody{
+			ReadCloser: pr.Out.Body,
+			flight:     f,
+			mayRest:    f.route.Backend.transport.h2c && isGRPC(pr.In.Header),
+			trailer:    cleanTrailer(pr.Out.Trailer),
+			received:   pr.In.Trailer,
+		}
 	}
+}
+
+// cleanTrailer removes from the announced trailer fields those that a client
+// may not send as header fields either.
+func cleanTrailer(announced http.Header) http.Header {
+	if len(announced) > 0 {
+		dropForwarded(announced)
+		removeHopByHop(announced)
+	}
+	return announced
 }
 
 // address points out at the backend, with the client's Host and raw query

@@ -125,7 +125,7 @@ func (s *Server) unanswered(_ http.ResponseWriter, r *http.Request, err error) {
 	f := flightOf(r.Context())
 	failure, status := f.classify(r.Context(), err)
 	s.log.Log(context.Background(), failure.level(), "request not served",
-		"host", r.Host, "route", f.route.Label, "backend", f.route.Backend.address,
+		"host", r.Host, "route", f.route.Label, "backend", f.route.Backend.Address(),
 		"failure", failure.String(), "error", err, "request", f.id)
 	if status == 0 {
 		f.failure = failure

@@ -25,7 +25,7 @@ const (
 	expectContinueTimeout = time.Second
 )
 
-// transport takes requests to one backend over HTTP/1.1. Requests without a
+// transport takes requests to one backend. Over HTTP/1.1 requests without a
 // body, which are most, are written and their responses read on the calling
 // goroutine; http.Transport, which has two goroutines for each connection and
 // hands every request and response between three, takes the others. Writing
@@ -37,13 +37,16 @@ type transport struct {
 	readers       sync.Pool // of *bufio.Reader
 	writers       sync.Pool // of *bufio.Writer
 	general       *http.Transport
+	h2c           bool
 }
 
-func newTransport(d dialer, idle, header time.Duration) *transport {
+func newTransport(d dialer, idle, header time.Duration, h2c bool) *transport {
 	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
+	protocols.SetHTTP1(!h2c)
+	protocols.SetUnencryptedHTTP2(h2c)
 	return &transport{
 		dialer:        d,
+		h2c:           h2c,
 		headerTimeout: header,
 		idle:          idlePool{timeout: idle},
 		general: &http.Transport{
@@ -63,7 +66,7 @@ func newTransport(d dialer, idle, header time.Duration) *transport {
 
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !isPlain(r) {
+	if t.h2c || !isPlain(r) {
 		return t.general.RoundTrip(r)
 	}
 	ctx := r.Context()

@@ -255,9 +255,13 @@ func (a *App) route(name RouteName) *proxy.Route {
 }
 
 func (a *App) newBackend(port int) *proxy.Backend {
+	return proxy.NewBackend(a.backendOptions(port))
+}
+
+func (a *App) backendOptions(port int) proxy.BackendOptions {
 	o := a.settings.Load().Backend
 	o.Address = address(port)
-	return proxy.NewBackend(o)
+	return o
 }
 
 // backend returns the backend of a slot; nil when the slot is empty.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"sofiacall.com/bluegreen/proxy"
 )
 
 // rushInterval is the longest time between probes while a deploy or a bake
@@ -86,11 +88,20 @@ func (a *App) probe(ctx context.Context, c Colour, port int) error {
 	within, cancel := context.WithTimeout(ctx, settings.Health.Timeout)
 	defer cancel()
 	began := time.Now()
-	err := a.probes.Backend(within, address(port), host, settings.Health.Path)
+	err := a.probes.Backend(within, a.reached(c, port), host, settings.Health.Path)
 	if err == nil || ctx.Err() == nil { // a caller who leaves says nothing about the slot
 		t.note(err, time.Since(began), settings.Health)
 	}
 	return err
+}
+
+// reached says how the release of a slot is asked: as it gets its requests. One
+// that is only starting has no backend yet, but perhaps its predecessor's.
+func (a *App) reached(c Colour, port int) proxy.BackendOptions {
+	if b := a.backend(c); b != nil && b.Address() == address(port) && a.state.Load().Slots[c].State != Starting {
+		return b.Options()
+	}
+	return a.backendOptions(port)
 }
 
 // CheckHealth probes a slot now and returns the verdict with that probe.

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"sofiacall.com/bluegreen/proxy"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -77,7 +79,7 @@ func (l *lab) start(failpoint func(string)) {
 // listener is the app's own production route.
 func (l *lab) probes() Probes {
 	return Probes{
-		Backend: func(_ context.Context, address, _, _ string) error { return l.bench.answer(address) },
+		Backend: func(_ context.Context, b proxy.BackendOptions, _, _ string) error { return l.bench.answer(b.Address) },
 		Public: func(context.Context, string, string) (string, error) {
 			route := l.app.Service(Production).Route()
 			if route.Backend == nil {

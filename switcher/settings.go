@@ -41,9 +41,9 @@ type DrainSettings struct {
 
 // Probes ask whether a release answers. The switcher does not know how.
 type Probes struct {
-	// Backend asks the backend at address directly; host is the Host it is
-	// asked for. nil means healthy.
-	Backend func(ctx context.Context, address, host, path string) error
+	// Backend asks a backend directly, at its address and in its protocol; host
+	// is the Host it is asked for. nil means healthy.
+	Backend func(ctx context.Context, backend proxy.BackendOptions, host, path string) error
 
 	// Public asks through the public listener and returns the label of the
 	// route that answered. An error that is ErrListener says that the edge

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sofiacall.com/bluegreen/proxy"
 )
 
 // switched brings an app to where b is live and a is the way back.
@@ -21,11 +23,11 @@ func TestAProbeThatItsCallerGaveUpCountsForNothing(t *testing.T) {
 	inLab(t, func(l *lab) {
 		l.switched()
 		l.must(l.app.Confirm("maria@host"))
-		l.app.probes.Backend = func(ctx context.Context, address, _, _ string) error {
+		l.app.probes.Backend = func(ctx context.Context, b proxy.BackendOptions, _, _ string) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return l.bench.answer(address)
+			return l.bench.answer(b.Address)
 		}
 		gone, leave := context.WithCancel(l.t.Context())
 		leave()
@@ -261,7 +263,7 @@ func TestAStrangerOnAReleasesPortGetsNoTraffic(t *testing.T) {
 	inLab(t, func(l *lab) {
 		l.deploy("a")
 		l.bench.setNoStart(refuse("", "port 3001 is taken by process 4711"))
-		l.app.probes.Backend = func(context.Context, string, string, string) error { return nil } // the stranger answers
+		l.app.probes.Backend = func(context.Context, proxy.BackendOptions, string, string) error { return nil } // the stranger answers
 		l.rebooted("")
 		if b := l.app.Service(Production).Route().Backend; b != nil {
 			l.t.Errorf("production leads to %s", b.Address())

@@ -103,7 +103,10 @@ func (e *edge) settings(app *config.App, runtime switcher.Runtime) switcher.Sett
 		Image:    app.Image,
 		Runtime:  runtime,
 		Ports:    map[switcher.Colour]int{switcher.Blue: app.Slots.Blue.Port, switcher.Green: app.Slots.Green.Port},
-		Backend:  proxy.BackendOptions{IdleTimeout: app.Upstream.IdleTimeout, HeaderTimeout: app.Upstream.HeaderTimeout},
+		Backend: proxy.BackendOptions{
+			IdleTimeout: app.Upstream.IdleTimeout, DialTimeout: app.Upstream.DialTimeout,
+			HeaderTimeout: app.Upstream.HeaderTimeout, H2C: app.Upstream.Protocol == config.ProtocolH2C,
+		},
 		Health: switcher.HealthSettings{
 			Path: app.Health.Path, Interval: app.Health.Interval, Timeout: app.Health.Timeout,
 			Rise: app.Health.Rise, Fall: app.Health.Fall, Deadline: app.Health.Deadline,

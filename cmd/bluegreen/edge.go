@@ -230,8 +230,8 @@ func (e *edge) sortedApps() []*switcher.App {
 // probes lets the switcher ask backends and our own public listener.
 func (e *edge) probes(timeout time.Duration) switcher.Probes {
 	return switcher.Probes{
-		Backend: func(ctx context.Context, address, host, path string) error {
-			return e.prober.Backend(ctx, probe.Target{Address: address, Host: host, Path: path, Timeout: timeout})
+		Backend: func(ctx context.Context, b proxy.BackendOptions, host, path string) error {
+			return e.prober.Backend(ctx, probe.Target{Address: b.Address, H2C: b.H2C, Host: host, Path: path, Timeout: timeout})
 		},
 		Public: func(ctx context.Context, host, path string) (string, error) {
 			label, err := e.prober.Public(ctx, probe.Target{

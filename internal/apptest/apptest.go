@@ -137,8 +137,8 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 }
 
 // ask probes a backend as the edge's prober would.
-func ask(ctx context.Context, address, host, path string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+func ask(ctx context.Context, backend proxy.BackendOptions, host, path string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+backend.Address+path, nil)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (b *Bench) askPublic(ctx context.Context, host, path string) (string, error
 	if route.Backend == nil {
 		return "", errors.New("answered 503")
 	}
-	return route.Label, ask(ctx, route.Backend.Address(), host, path)
+	return route.Label, ask(ctx, route.Backend.Options(), host, path)
 }
 
 func freePort(t testing.TB) int {
