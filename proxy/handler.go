@@ -66,6 +66,8 @@ func (s *Server) serve(f *flight, service *Service, table *Table, r *http.Reques
 		s.redirectToCanonical(f, r)
 	case s.takeLink(f, r):
 	case s.turnAway(f, r):
+	case f.shut(r):
+		s.showMaintenance(f, r)
 	case s.overLimit(f, r):
 	case f.route.Backend == nil:
 		s.fail(f, r, FailureNoBackend, http.StatusServiceUnavailable)
@@ -169,13 +171,18 @@ func (f Failure) level() slog.Level {
 
 // fail answers a counted request with an error page.
 func (s *Server) fail(f *flight, r *http.Request, failure Failure, status int) {
+	f.giveUp(failure)
+	writePage(f, r, status, f.language)
+}
+
+// giveUp notes why the request does not get what it came for.
+func (f *flight) giveUp(failure Failure) {
 	f.failure = failure
 	if !f.multiplexed && (f.hasBody || f.wasCut()) {
 		// What is left of the body is not worth waiting for. On HTTP/2
 		// this would end the whole connection, and HTTP/3 does not know it.
 		f.Header().Set("Connection", "close")
 	}
-	writePage(f, r, status, f.language)
 }
 
 // refuse answers a request that belongs to no service.

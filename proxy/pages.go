@@ -71,8 +71,13 @@ func text(status int, language string) page {
 // writePage answers with an error page in the format that Accept and in the
 // language that Accept-Language ask for; otherwise HTML and the given one.
 func writePage(w http.ResponseWriter, r *http.Request, status int, language string) {
+	writeWords(w, r, status, language, func(language string) page { return text(status, language) })
+}
+
+// writeWords is writePage with words of its own.
+func writeWords(w http.ResponseWriter, r *http.Request, status int, language string, words func(language string) page) {
 	language = negotiate(r.Header["Accept-Language"], languageTags[:], languageIndex(language))
-	p := text(status, language)
+	p := words(language)
 	format := negotiate(r.Header["Accept"], formats[:], 0)
 	body := render(format, status, language, p)
 
@@ -85,7 +90,9 @@ func writePage(w http.ResponseWriter, r *http.Request, status int, language stri
 	h.Set("X-Content-Type-Options", "nosniff")
 	switch status {
 	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", retryAfterSeconds)
+		if h.Get("Retry-After") == "" {
+			h.Set("Retry-After", retryAfterSeconds)
+		}
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 	}
@@ -200,7 +207,7 @@ var htmlPage = template.Must(template.New("page").Parse(`<!doctype html>
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem; background: var(--paper); color: var(--ink); font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 main { width: 100%; max-width: 27rem; padding: 2.25rem 2.25rem 2rem; background: var(--card); border: 1px solid var(--line); border-radius: 14px; box-shadow: 0 1px 2px rgb(0 0 0 / .04), 0 12px 32px rgb(0 0 0 / .06); }
-p { margin: 0; color: var(--soft); }
+p { margin: 0; color: var(--soft); white-space: pre-line; overflow-wrap: anywhere; }
 .status { font-size: .8125rem; font-weight: 600; letter-spacing: .08em; color: var(--mark); font-variant-numeric: tabular-nums; }
 h1 { margin: .35rem 0 .6rem; font-size: 1.5rem; line-height: 1.25; font-weight: 650; text-wrap: balance; }
 </style>

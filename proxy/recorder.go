@@ -84,6 +84,8 @@ const (
 	// FailureHeld: a pause had no place left to wait, or the edge stopped
 	// while the request waited.
 	FailureHeld
+	// FailureMaintenance: the route shows a page instead of the backend.
+	FailureMaintenance
 )
 
 // Upstream reports whether the failure is the backend's.
@@ -91,7 +93,7 @@ func (f Failure) Upstream() bool { return f >= FailureDial && f <= FailureBody }
 
 var failureNames = [...]string{
 	"none", "dial", "reset", "timeout", "body", "no_backend", "drained", "denied", "client_gone", "client_slow",
-	"rate_limited", "too_large", "held",
+	"rate_limited", "too_large", "held", "maintenance",
 }
 
 // String returns a short name that is fit for a metric label.

@@ -24,6 +24,8 @@ type Route struct {
 	Policy Policy
 	// Hold keeps requests waiting; nil lets them through. Probes pass.
 	Hold *Hold
+	// Maintenance shows a page instead of the backend; nil shows none.
+	Maintenance *Maintenance
 }
 
 // Policy is the set of rules of a route.
@@ -108,9 +110,10 @@ func (s *Service) Set(r *Route) {
 }
 
 // acquire returns the current route with the request counted on its backend,
-// if it has one and does not hold the request. Loading and counting are two steps, and a drain that ends
-// between them would miss the request; so the route is loaded again after the
-// count, and when it has moved, the count is taken back and the new one tried.
+// if it has one and does not hold the request. Loading and counting are two
+// steps, and a drain that ends between them would miss the request; so the
+// route is loaded again after the count, and when it has moved, the count is
+// taken back and the new one tried.
 func (s *Service) acquire(probe bool) *Route {
 	for {
 		r := s.live.Load()

@@ -1,0 +1,37 @@
+package proxy
+
+import "net/http"
+
+// Maintenance has the requests of a route answered with a 503 page, but for
+// probes and for clients with a signed link (Policy.Links).
+type Maintenance struct {
+	// Message is plain text that takes the place of the page's own; empty
+	// leaves that.
+	Message string
+}
+
+const maintenanceRetrySeconds = "60"
+
+// shut reports whether the route's maintenance keeps the request out.
+func (f *flight) shut(r *http.Request) bool {
+	return f.route.Maintenance != nil && !f.probe && !f.isInvited(r)
+}
+
+// showMaintenance answers a request that maintenance keeps out.
+func (s *Server) showMaintenance(f *flight, r *http.Request) {
+	f.Header().Set("Retry-After", maintenanceRetrySeconds)
+	f.giveUp(FailureMaintenance)
+	writeWords(f, r, http.StatusServiceUnavailable, f.language, f.route.Maintenance.words)
+}
+
+// words are the page in one language.
+func (m *Maintenance) words(language string) page {
+	p := page{"Down for maintenance", "We are working on the service. Please try again in a few minutes."}
+	if language == "es" {
+		p = page{"En mantenimiento", "Estamos trabajando en el servicio. Vuelva a intentarlo en unos minutos."}
+	}
+	if m.Message != "" {
+		p.Text = m.Message
+	}
+	return p
+}
