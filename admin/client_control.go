@@ -20,6 +20,11 @@ func (c *Client) Resume(ctx context.Context, app string) (switcher.Answer, error
 	return c.control(ctx, app, "resume", struct{}{})
 }
 
+// Maintenance makes production show a maintenance page, or ends that.
+func (c *Client) Maintenance(ctx context.Context, app string, r switcher.MaintenanceRequest) (switcher.Answer, error) {
+	return c.control(ctx, app, "maintenance", r)
+}
+
 func (c *Client) control(ctx context.Context, app, what string, request any) (switcher.Answer, error) {
 	body, err := json.Marshal(request)
 	if err != nil {

@@ -32,6 +32,14 @@ func pause(app *switcher.App, who identity, body []byte) (switcher.Answer, error
 	return app.Pause(who.actor, request)
 }
 
+func maintenance(app *switcher.App, who identity, body []byte) (switcher.Answer, error) {
+	var request switcher.MaintenanceRequest
+	if err := decode(body, &request); err != nil {
+		return switcher.Answer{}, err
+	}
+	return app.Maintenance(who.actor, request)
+}
+
 func resume(app *switcher.App, who identity, body []byte) (switcher.Answer, error) {
 	if err := decode(body, &struct{}{}); err != nil {
 		return switcher.Answer{}, err

@@ -44,6 +44,7 @@ func (s *Server) routes() []route {
 		{"POST", "/v1/apps/{app}/pause", ScopeOperate, s.control(pause)},
 		{"POST", "/v1/apps/{app}/resume", ScopeOperate, s.control(resume)},
 		{"POST", "/v1/apps/{app}/link", ScopeOperate, s.withApp(s.makeLink)},
+		{"POST", "/v1/apps/{app}/maintenance", ScopeOperate, s.control(maintenance)},
 		{"POST", "/v1/apps/{app}/recover", ScopeAdmin, s.operation(plain((*switcher.App).Recover))},
 		{"POST", "/v1/reload", ScopeAdmin, s.reload},
 	}

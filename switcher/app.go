@@ -27,6 +27,7 @@ type App struct {
 	first    Colour // slot of the very first deploy
 	log      *slog.Logger
 	probes   Probes
+	origin   func(host string) string
 	recorder func(RouteName, Colour) proxy.Recorder
 	access   func(RouteName, Colour, string) slog.Handler
 	fail     func(string)
@@ -68,7 +69,7 @@ const endedKept = 50
 func Open(o Options) (*App, error) {
 	a := &App{
 		name: o.App, dir: o.Dir, named: o.FirstActive, first: cmp.Or(o.FirstActive, Blue), probes: o.Probes,
-		log: o.Logger, recorder: o.Recorder, access: o.AccessLog, fail: o.Failpoint,
+		log: o.Logger, origin: o.Origin, recorder: o.Recorder, access: o.AccessLog, fail: o.Failpoint,
 		services: map[RouteName]*proxy.Service{},
 		backends: map[Colour]*proxy.Backend{},
 		health:   map[Colour]*tracker{Blue: {}, Green: {}},
@@ -79,6 +80,9 @@ func Open(o Options) (*App, error) {
 		a.log = slog.New(slog.DiscardHandler)
 	}
 	a.log = a.log.With("app", a.name)
+	if a.origin == nil {
+		a.origin = func(host string) string { return "https://" + host }
+	}
 	if a.recorder == nil {
 		a.recorder = func(RouteName, Colour) proxy.Recorder { return nil }
 	}
@@ -250,6 +254,9 @@ func (a *App) route(name RouteName) *proxy.Route {
 	}
 	if name == Production && a.paused != nil {
 		r.Hold = a.paused.hold
+	}
+	if m := state.Maintenance; name == Production && m != nil {
+		r.Maintenance = &proxy.Maintenance{Message: m.Message}
 	}
 	return r
 }

@@ -30,9 +30,11 @@ type PauseStatus struct {
 // Answer says what a request has done that is no operation: it holds nothing
 // that others wait for, and is over at once.
 type Answer struct {
-	Changed bool         `json:"changed"` // false: it was so already
-	Text    string       `json:"text"`    // one sentence
-	Pause   *PauseStatus `json:"pause"`
+	Changed     bool         `json:"changed"` // false: it was so already
+	Text        string       `json:"text"`    // one sentence
+	Pause       *PauseStatus `json:"pause,omitempty"`
+	Maintenance *Maintenance `json:"maintenance,omitempty"`
+	Links       []Link       `json:"links,omitempty"` // past the maintenance page
 }
 
 // pause holds production. It lives in memory only: a restart of the edge ends

@@ -64,6 +64,7 @@ type Options struct {
 	Probes      Probes
 	Recorder    func(RouteName, Colour) proxy.Recorder // nil: nothing is recorded
 	Logger      *slog.Logger                           // nil: nothing is logged
+	Origin      func(host string) string               // the URL of a host; nil: https on the usual port
 
 	// AccessLog returns what logs the requests of a route while it leads to
 	// the slot and the release; nil: they are not logged.

@@ -26,9 +26,10 @@ type State struct {
 	Slots       map[Colour]Slot `json:"slots"`
 	Bake        *Bake           `json:"bake,omitempty"`
 	Operation   *Journal        `json:"operation,omitempty"`
-	LastRelease uint64          `json:"last_release"` // number in the newest release's id
-	Releases    []Release       `json:"releases"`     // deployed and not yet pruned, oldest first
-	History     []Record        `json:"history"`      // oldest first, bounded
+	Maintenance *Maintenance    `json:"maintenance,omitempty"` // never changed, only replaced
+	LastRelease uint64          `json:"last_release"`          // number in the newest release's id
+	Releases    []Release       `json:"releases"`              // deployed and not yet pruned, oldest first
+	History     []Record        `json:"history"`               // oldest first, bounded
 }
 
 // Slot is one slot's part of the State.

@@ -7,20 +7,21 @@ import (
 
 // Status is everything an operator may want to know of an app at one moment.
 type Status struct {
-	App        string                    `json:"app"`
-	Phase      Phase                     `json:"phase"`
-	Active     Colour                    `json:"active"` // empty before the first deploy
-	Inactive   Colour                    `json:"inactive"`
-	Generation uint64                    `json:"generation"` // grows with every change of state
-	Routes     map[RouteName]RouteStatus `json:"routes"`
-	Slots      map[Colour]SlotStatus     `json:"slots"`
-	Rollback   RollbackStatus            `json:"rollback"`
-	Bake       *BakeStatus               `json:"bake"`
-	Drain      *DrainStatus              `json:"drain"`
-	Operation  *OperationStatus          `json:"operation"`
-	Pause      *PauseStatus              `json:"pause"`
-	Alert      string                    `json:"alert,omitempty"` // what needs a person now
-	Error      string                    `json:"error,omitempty"` // why the app is out of service
+	App         string                    `json:"app"`
+	Phase       Phase                     `json:"phase"`
+	Active      Colour                    `json:"active"` // empty before the first deploy
+	Inactive    Colour                    `json:"inactive"`
+	Generation  uint64                    `json:"generation"` // grows with every change of state
+	Routes      map[RouteName]RouteStatus `json:"routes"`
+	Slots       map[Colour]SlotStatus     `json:"slots"`
+	Rollback    RollbackStatus            `json:"rollback"`
+	Bake        *BakeStatus               `json:"bake"`
+	Drain       *DrainStatus              `json:"drain"`
+	Operation   *OperationStatus          `json:"operation"`
+	Pause       *PauseStatus              `json:"pause"`
+	Maintenance *Maintenance              `json:"maintenance"`
+	Alert       string                    `json:"alert,omitempty"` // what needs a person now
+	Error       string                    `json:"error,omitempty"` // why the app is out of service
 }
 
 // RouteStatus says where a route leads.
@@ -129,10 +130,11 @@ func (a *App) Status() Status {
 			Production: {Hosts: settings.Hosts[Production], Slot: s.Active},
 			Internal:   {Hosts: settings.Hosts[Internal], Slot: s.Internal},
 		},
-		Slots:    map[Colour]SlotStatus{},
-		Rollback: a.rollbackStatus(s),
-		Alert:    alert,
-		Pause:    paused,
+		Slots:       map[Colour]SlotStatus{},
+		Rollback:    a.rollbackStatus(s),
+		Alert:       alert,
+		Pause:       paused,
+		Maintenance: s.Maintenance,
 	}
 	for _, c := range Colours() {
 		st.Slots[c] = a.slotStatus(c, s.Slots[c], settings)

@@ -78,8 +78,9 @@ const (
 	KindRecover  Kind = "recover"
 
 	// Over in a moment, and no operations: nothing waits for them.
-	KindPause  Kind = "pause"
-	KindResume Kind = "resume"
+	KindPause       Kind = "pause"
+	KindResume      Kind = "resume"
+	KindMaintenance Kind = "maintenance"
 )
 
 // Phase returns the phase an app is in while an operation of this kind runs;

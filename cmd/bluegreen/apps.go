@@ -37,7 +37,7 @@ func (e *edge) open(app *config.App, newRuntime func(*config.App) (closingRuntim
 	opened, err := switcher.Open(switcher.Options{
 		App: app.Name, Dir: appsDir(e.config), FirstActive: e.options.FirstActive,
 		Settings: e.settings(app, nil), Probes: e.probes(app.Health.Timeout), AccessLog: access.handler,
-		Logger: e.log, Failpoint: e.options.Failpoint,
+		Logger: e.log, Origin: e.origin, Failpoint: e.options.Failpoint,
 	})
 	if err != nil {
 		return nil, err

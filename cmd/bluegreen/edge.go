@@ -245,6 +245,14 @@ func (e *edge) probes(timeout time.Duration) switcher.Probes {
 	}
 }
 
+// origin is the URL of a host, as clients reach it.
+func (e *edge) origin(host string) string {
+	if p := port(e.listeners.https.Addr()); p != 0 && p != 443 {
+		return fmt.Sprintf("https://%s:%d", host, p)
+	}
+	return "https://" + host
+}
+
 // reachable is the address at which this machine reaches its own listener.
 func reachable(a net.Addr) string {
 	tcp, ok := a.(*net.TCPAddr)

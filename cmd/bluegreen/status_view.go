@@ -23,6 +23,7 @@ func drawStatus(t *terminal, st admin.Status, now time.Time) {
 	t.printf("\n")
 	v.routes()
 	v.pause()
+	v.maintenance()
 	v.failing()
 	v.rollback()
 	v.bake()
@@ -190,6 +191,17 @@ func (v *statusView) routes() {
 func (v *statusView) pause() {
 	if p := v.st.Pause; p != nil {
 		v.row("paused", v.yellow(count(p.Held, "request")+" held")+fmt.Sprintf(", for %s by %s, %s left", span(v.now.Sub(p.Since)), p.By, span(p.Until.Sub(v.now))))
+	}
+}
+
+func (v *statusView) maintenance() {
+	m := v.st.Maintenance
+	if m == nil {
+		return
+	}
+	v.row("maintenance", v.yellow("on")+fmt.Sprintf(", for %s by %s", span(v.now.Sub(m.Since)), m.By))
+	if m.Message != "" {
+		v.row("", v.dim(clip(printable(strings.ReplaceAll(m.Message, "\n", " ")), v.width-13)))
 	}
 }
 
