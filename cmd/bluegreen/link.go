@@ -3,10 +3,8 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -102,12 +100,9 @@ func (e *edge) signedLink(app, host, path string, expires time.Time) (admin.Link
 	if err != nil {
 		return admin.Link{}, err
 	}
-	if p := port(e.listeners.https.Addr()); p != 443 {
-		host = net.JoinHostPort(host, strconv.Itoa(p))
-	}
 	separator := "?"
 	if target.RawQuery != "" || target.ForceQuery {
 		separator = "&"
 	}
-	return admin.Link{URL: "https://" + host + path + separator + proxy.LinkParameter + "=" + token, Expires: expires}, nil
+	return admin.Link{URL: e.origin(host) + path + separator + proxy.LinkParameter + "=" + token, Expires: expires}, nil
 }
