@@ -34,7 +34,8 @@ type Edge struct {
 	HTTP string `yaml:"http"`
 	// HTTPS is the address of the TLS listener; default ":443".
 	HTTPS string `yaml:"https"`
-	// TrustedProxies are the peers whose forwarding headers are believed; default none.
+	// TrustedProxies are the peers whose forwarding headers are believed: X-Forwarded-For, -Proto and -Host, or Forwarded
+	// where they are missing; default none.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 	// HTTP3 serves HTTP/3 on the UDP port of https; default true.
 	HTTP3 bool `yaml:"http3"`

@@ -72,8 +72,8 @@ func (f *flight) address(out, in *http.Request) {
 	}
 	if f.trusted {
 		forwardedFor = f.appendPeer(in)
-		proto = oneOf(in.Header.Get("X-Forwarded-Proto"), proto, "http", "https")
-		if told := in.Header.Get("X-Forwarded-Host"); told != "" {
+		proto = oneOf(told(in.Header, "X-Forwarded-Proto", "proto"), proto, "http", "https")
+		if told := told(in.Header, "X-Forwarded-Host", "host"); told != "" {
 			host = told
 		}
 	}
@@ -88,7 +88,7 @@ func (f *flight) address(out, in *http.Request) {
 // itself at the end.
 func (f *flight) appendPeer(in *http.Request) string {
 	peer, _ := (&Table{}).client(in.RemoteAddr, nil)
-	prior := strings.Join(in.Header["X-Forwarded-For"], ", ")
+	prior := strings.Join(hops(in.Header), ", ")
 	if prior == "" {
 		return peer.String()
 	}

@@ -35,7 +35,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		hasBody:        r.Body != nil && r.Body != http.NoBody,
 		probe:          s.isProbe(r),
 	}
-	f.client, f.trusted = table.client(r.RemoteAddr, r.Header["X-Forwarded-For"])
+	f.client, f.trusted = table.origin(r)
 	f.id = requestID(r, f.trusted)
 	f.logged = loggedOf(r)
 	s.serve(f, service, table, r)

@@ -84,6 +84,9 @@ func (c *counted) Close() error {
 	return c.Conn.Close()
 }
 
+// NetConn serves who has to look at the connection itself.
+func (c *counted) NetConn() net.Conn { return c.Conn }
+
 // CloseWrite lets the HTTP server end a connection without losing the response
 // when the client still sends.
 func (c *counted) CloseWrite() error {

@@ -73,13 +73,13 @@ func (e *edge) announce(header string, protocol string) (*tls.Conn, error) {
 	return secure, secure.Handshake()
 }
 
-// forwardedFor asks the backend what it was told of the client.
-func forwardedFor(w http.ResponseWriter, r *http.Request) {
+// forwardedForHeader asks the backend what it was told of the client.
+func forwardedForHeader(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprint(w, r.Header["X-Forwarded-For"])
 }
 
 func TestAnnouncedClientsAreTheClients(t *testing.T) {
-	e := startEdge(t, startBackend(t, forwardedFor))
+	e := startEdge(t, startBackend(t, forwardedForHeader))
 	behindBalancer()(e)
 	for about, c := range map[string]struct{ header, want string }{
 		"version 1":         {header(t, 1, "192.0.2.7:4711"), "[192.0.2.7]"},
@@ -187,7 +187,7 @@ func TestHealthChecksOfABalancerAreNoNews(t *testing.T) {
 }
 
 func TestHeaderOfAnybodyElseIsNotBelieved(t *testing.T) {
-	e := startEdge(t, startBackend(t, forwardedFor))
+	e := startEdge(t, startBackend(t, forwardedForHeader))
 	if _, err := e.announce(header(t, 2, "192.0.2.7:4711"), "http/1.1"); err == nil {
 		t.Error("a stranger's header was read")
 	}
@@ -201,7 +201,7 @@ func TestHeaderOfAnybodyElseIsNotBelieved(t *testing.T) {
 }
 
 func TestPeerThatSendsNoHeaderHoldsNobodyUp(t *testing.T) {
-	e := startEdge(t, startBackend(t, forwardedFor), func(o *Options) { o.Header = 300 * time.Millisecond })
+	e := startEdge(t, startBackend(t, forwardedForHeader), func(o *Options) { o.Header = 300 * time.Millisecond })
 	behindBalancer()(e)
 	var silent []net.Conn
 	for range 20 {
@@ -327,6 +327,24 @@ func TestAWebSocketKeepsItsPlace(t *testing.T) {
 	_ = conn.Close()
 	drained(t, b, DrainLimits{Upgraded: moment})
 	eventually(t, "the place is free", func() bool { return e.clients.count(netip.MustParseAddr("192.0.2.7")) == 0 })
+}
+
+// A held request whose client leaves must be noticed on a counted connection
+// too.
+func TestAnnouncedClientThatLeavesFreesItsPlaceInTheHold(t *testing.T) {
+	b := startBackend(t, says("hello"))
+	e := startEdge(t, b)
+	behindBalancer()(e)
+	h := NewHold()
+	e.service.Set(e.heldRoute(b, "blue", h))
+	conn, err := e.announce(header(t, 2, "192.0.2.7:1000"), "http/1.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw(t, conn).send("POST / HTTP/1.1", "Host: "+appHost, "Content-Length: 4", "", "body")
+	eventually(t, "it waits", func() bool { return h.Waiting() == 1 })
+	_ = conn.Close()
+	eventually(t, "its place is free", func() bool { return h.Waiting() == 0 })
 }
 
 func TestLoopbackAndTrustedProxiesAreNotLimited(t *testing.T) {

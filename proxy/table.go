@@ -11,7 +11,9 @@ import (
 
 // TableOptions describes a host table.
 type TableOptions struct {
-	// TrustedProxies are the peers whose forwarded headers are believed.
+	// TrustedProxies are the peers whose forwarded headers are believed:
+	// X-Forwarded-For, -Proto and -Host, or Forwarded (RFC 7239) where they
+	// are missing.
 	TrustedProxies []netip.Prefix
 	// Announcers are the peers whose connections begin with a PROXY header,
 	// which says who their client is. They must send one, and cannot over
@@ -87,8 +89,24 @@ func normalHost(host string) string {
 		(strings.IndexByte(host, ':') == i || strings.HasSuffix(host[:i], "]")) {
 		host = host[:i]
 	}
-	host = strings.TrimSuffix(host, ".")
-	return strings.ToLower(host)
+	return lower(strings.TrimSuffix(host, "."))
+}
+
+// lower is strings.ToLower for ASCII only: other letters, some of which have
+// lower case in ASCII (U+212A), are in no host.
+func lower(s string) string {
+	for i := range len(s) {
+		if 'A' <= s[i] && s[i] <= 'Z' {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				if 'A' <= b[i] && b[i] <= 'Z' {
+					b[i] |= 0x20
+				}
+			}
+			return string(b)
+		}
+	}
+	return s
 }
 
 func isPort(s string) bool {
@@ -102,8 +120,8 @@ func isPort(s string) bool {
 
 // validHost accepts names and addresses; an IPv6 address may be bracketed.
 func validHost(h string) bool {
-	if _, err := netip.ParseAddr(strings.Trim(h, "[]")); err == nil {
-		return true
+	if a, err := netip.ParseAddr(unbracketed(h)); err == nil {
+		return a.Zone() == ""
 	}
 	if h == "" || len(h) > 253 {
 		return false
@@ -157,10 +175,20 @@ func cutLast(line string) (rest, last string, more bool) {
 	return line[:i], strings.TrimSpace(line[i+1:]), true
 }
 
+// unbracketed returns an IPv6 address without its brackets (RFC 3986 §3.2.2).
+func unbracketed(s string) string {
+	if inner, ok := strings.CutPrefix(s, "["); ok && strings.IndexByte(inner, ':') >= 0 {
+		if inner, ok = strings.CutSuffix(inner, "]"); ok {
+			return inner
+		}
+	}
+	return s
+}
+
 // parseHop reads an entry of X-Forwarded-For: an address, some proxies add the
 // port.
 func parseHop(s string) (netip.Addr, error) {
-	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+	if a, err := netip.ParseAddr(unbracketed(s)); err == nil {
 		return a.Unmap().WithZone(""), nil
 	}
 	ap, err := netip.ParseAddrPort(s)
