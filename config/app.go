@@ -26,6 +26,9 @@ type App struct {
 	Compression bool `yaml:"compression"`
 	// Limits bound what one client may ask for; default none.
 	Limits Limits `yaml:"limits"`
+	// Pages is a folder of own error pages, relative to this file: 503.html, 5xx.html,
+	// maintenance.html and so on, for a language 503.es.html; default none.
+	Pages string `yaml:"pages"`
 	// Access says who may open the internal hosts; default loopback only.
 	Access Access `yaml:"access"`
 	// Runtime is docker (default) or process.

@@ -34,7 +34,7 @@ func (c *Config) inputs() []file {
 func (c *Config) places() []file {
 	files := []file{{"admin.socket", &c.Admin.Socket}, {"state.dir", &c.State.Dir}, {"logs.dir", &c.Logs.Dir}}
 	for name, a := range c.Apps {
-		files = append(files, file{"apps." + name + ".process.directory", &a.Process.Directory})
+		files = append(files, file{"apps." + name + ".process.directory", &a.Process.Directory}, file{"apps." + name + ".pages", &a.Pages})
 		for i := range a.Container.Volumes {
 			if v := &a.Container.Volumes[i]; v.Type == "bind" {
 				files = append(files, file{index("apps."+name+".container.volumes", i), &v.Source})
@@ -58,8 +58,8 @@ func resolvePaths(c *Config, r *report, dir string) {
 }
 
 // CheckFiles reports, as an *Error, every file that the configuration names and that
-// is not there or cannot be read: certificates, keys, roots, env_file and the
-// directories of processes. Load does not look at them, so that a file can be checked
+// is not there or cannot be read: certificates, keys, roots, env_file, the
+// directories of processes and the folders of error pages. Load does not look at them, so that a file can be checked
 // on another machine.
 func (c *Config) CheckFiles() error {
 	r := newReport(c.lines)
@@ -78,6 +78,11 @@ func (c *Config) CheckFiles() error {
 		key = "apps." + name + ".process.directory"
 		if info, err := os.Stat(a.Process.Directory); a.Runtime == RuntimeProcess && (err != nil || !info.IsDir()) {
 			r.key(key, "there is no directory %s: create it or correct the path", r.shown(key, a.Process.Directory))
+		}
+	}
+	for name, a := range c.Apps {
+		if a.Pages != "" {
+			checkPages(r, "apps."+name+".pages", a.Pages)
 		}
 	}
 	return newError(c.name, r.problems)

@@ -113,6 +113,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Canonical:   "chat.example.com",
 		HSTS:        HSTS{9000 * time.Hour, true, true},
 		Compression: true,
+		Pages:       dir + "/pages",
 		Limits:      Limits{Rate: 12.5, Burst: 40, Body: 100 << 20},
 		Access:      everyAccess(dir),
 		Runtime:     "docker",
@@ -249,7 +250,7 @@ func TestAllProblemsAreListedByLineAndCounted(t *testing.T) {
 	want := `bluegreen.yaml:1: language: must be en or es, is "fr"
 bluegreen.yaml:3: apps.a.image: is missing: name the repository, such as ghcr.io/example/app
 bluegreen.yaml:6: apps.a.health.rise: must be at least 1, is 0
-bluegreen.yaml:7: apps.a.colour: unknown key; known here: access, canonical, compression, container, drain, health, hsts, image, internal, limits, process, production, pull, runtime, slots, switch, upstream
+bluegreen.yaml:7: apps.a.colour: unknown key; known here: access, canonical, compression, container, drain, health, hsts, image, internal, limits, pages, process, production, pull, runtime, slots, switch, upstream
 4 problems in bluegreen.yaml`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

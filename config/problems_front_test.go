@@ -34,6 +34,16 @@ func TestFrontMistakesAreExplained(t *testing.T) {
 			want: []string{`6: apps.a.compression: must be true or false, is "gzip"`},
 		},
 		{
+			name: "a list of pages",
+			app:  "pages: [503.html]",
+			want: []string{`6: apps.a.pages: must be a single value`},
+		},
+		{
+			name: "pages in a home directory",
+			app:  "pages: ~/pages",
+			want: []string{`6: apps.a.pages: begins with ~, which is not expanded here: write the whole path`},
+		},
+		{
 			name: "limits that say nothing",
 			app:  "limits: {}",
 			want: []string{"6: apps.a.limits: says nothing: write rate, burst or body, or remove it"},

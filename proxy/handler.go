@@ -172,7 +172,7 @@ func (f Failure) level() slog.Level {
 // fail answers a counted request with an error page.
 func (s *Server) fail(f *flight, r *http.Request, failure Failure, status int) {
 	f.giveUp(failure)
-	writePage(f, r, status, f.language)
+	notice{status: status, language: f.language, own: f.route.Policy.Pages}.write(f, r)
 }
 
 // giveUp notes why the request does not get what it came for.

@@ -6,7 +6,8 @@ import "net/http"
 // probes and for clients with a signed link (Policy.Links).
 type Maintenance struct {
 	// Message is plain text that takes the place of the page's own; empty
-	// leaves that.
+	// leaves that. An own page (Policy.Pages) called maintenance is shown as
+	// it is.
 	Message string
 }
 
@@ -21,7 +22,10 @@ func (f *flight) shut(r *http.Request) bool {
 func (s *Server) showMaintenance(f *flight, r *http.Request) {
 	f.Header().Set("Retry-After", maintenanceRetrySeconds)
 	f.giveUp(FailureMaintenance)
-	writeWords(f, r, http.StatusServiceUnavailable, f.language, f.route.Maintenance.words)
+	notice{
+		status: http.StatusServiceUnavailable, language: f.language, text: f.route.Maintenance.words,
+		name: "maintenance", own: f.route.Policy.Pages,
+	}.write(f, r)
 }
 
 // words are the page in one language.

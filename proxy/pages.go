@@ -68,38 +68,63 @@ func text(status int, language string) page {
 	}
 }
 
-// writePage answers with an error page in the format that Accept and in the
-// language that Accept-Language ask for; otherwise HTML and the given one.
-func writePage(w http.ResponseWriter, r *http.Request, status int, language string) {
-	writeWords(w, r, status, language, func(language string) page { return text(status, language) })
+// notice is an answer of the edge itself.
+type notice struct {
+	status   int
+	language string // when the client prefers none of ours
+	// name of the own page that takes its place, if there is one; empty: by
+	// the status.
+	name string
+	own  *Pages
+	// text returns the words in a language; nil selects those of the status.
+	text func(language string) page
 }
 
-// writeWords is writePage with words of its own.
-func writeWords(w http.ResponseWriter, r *http.Request, status int, language string, words func(language string) page) {
-	language = negotiate(r.Header["Accept-Language"], languageTags[:], languageIndex(language))
-	p := words(language)
-	format := negotiate(r.Header["Accept"], formats[:], 0)
-	body := render(format, status, language, p)
+// writePage answers with an error page that belongs to no app.
+func writePage(w http.ResponseWriter, r *http.Request, status int, language string) {
+	notice{status: status, language: language}.write(w, r)
+}
 
-	h := w.Header()
+// write answers in the format that Accept and in the language that
+// Accept-Language ask for; otherwise HTML and the notice's language.
+func (n notice) write(w http.ResponseWriter, r *http.Request) {
+	status, h := n.status, w.Header()
+	format := negotiate(r.Header["Accept"], formats[:], 0)
+	language, body := n.content(r, format)
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Language", language)
+	if language != "" {
+		h.Set("Content-Language", language)
+	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Content-Type", format+contentTypeSuffix(format))
 	h.Set("Vary", "Accept, Accept-Language")
 	h.Set("X-Content-Type-Options", "nosniff")
-	switch status {
-	case http.StatusServiceUnavailable:
-		if h.Get("Retry-After") == "" {
-			h.Set("Retry-After", retryAfterSeconds)
-		}
-	case http.StatusMethodNotAllowed:
+	switch {
+	case status == http.StatusServiceUnavailable && h.Get("Retry-After") == "":
+		h.Set("Retry-After", retryAfterSeconds)
+	case status == http.StatusMethodNotAllowed && h.Get("Allow") == "":
 		h.Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 	}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body)
 	}
+}
+
+// content returns the body and its language, which is empty for an own page
+// that says none.
+func (n notice) content(r *http.Request, format string) (language string, body []byte) {
+	if format == formats[0] {
+		if own := n.own.find(r, n.name, n.status, n.language); own != nil {
+			return own.language, own.html
+		}
+	}
+	language = negotiate(r.Header["Accept-Language"], languageTags[:], languageIndex(n.language))
+	words := text(n.status, language)
+	if n.text != nil {
+		words = n.text(language)
+	}
+	return language, render(format, n.status, language, words)
 }
 
 func contentTypeSuffix(format string) string {

@@ -11,8 +11,8 @@ import (
 
 // policies are the rules of an app's routes, with the parts that outlive a
 // reload.
-func (e *edge) policies(app *config.App) map[switcher.RouteName]proxy.Policy {
-	all := policies(app)
+func (e *edge) policies(app *config.App, f *front) map[switcher.RouteName]proxy.Policy {
+	all := f.policies()
 	for name, p := range all {
 		p.Links = e.links.Links(app.Name)
 		all[name] = p

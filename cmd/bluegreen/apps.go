@@ -19,6 +19,7 @@ type hosted struct {
 	app     *switcher.App
 	section config.App // what the runtime was made from
 	runtime closingRuntime
+	front   *front
 	access  *accessLog
 	stop    func() // ends the app's Run and waits; nil before run
 }
@@ -32,11 +33,11 @@ type closingRuntime interface {
 
 // open restores an app as its state says. The state comes first: an edge that
 // does not own it must not look after the app's instances either.
-func (e *edge) open(app *config.App, newRuntime func(*config.App) (closingRuntime, error)) (*hosted, error) {
+func (e *edge) open(app *config.App, f *front, newRuntime func(*config.App) (closingRuntime, error)) (*hosted, error) {
 	access := newAccessLog(e.config, app.Name, e.log)
 	opened, err := switcher.Open(switcher.Options{
 		App: app.Name, Dir: appsDir(e.config), FirstActive: e.options.FirstActive,
-		Settings: e.settings(app, nil), Probes: e.probes(app.Health.Timeout), AccessLog: access.handler,
+		Settings: e.settings(app, f, nil), Probes: e.probes(app.Health.Timeout), AccessLog: access.handler,
 		Logger: e.log, Origin: e.origin, Failpoint: e.options.Failpoint,
 	})
 	if err != nil {
@@ -47,8 +48,8 @@ func (e *edge) open(app *config.App, newRuntime func(*config.App) (closingRuntim
 		opened.Close()
 		return nil, err
 	}
-	opened.Apply(e.settings(app, runtime))
-	return &hosted{app: opened, section: *app, runtime: runtime, access: access}, nil
+	opened.Apply(e.settings(app, f, runtime))
+	return &hosted{app: opened, section: *app, runtime: runtime, front: f, access: access}, nil
 }
 
 // newRuntimeOrBroken never fails: what an app's containers serve is worth more
@@ -96,10 +97,10 @@ func (e *edge) newRuntime(app *config.App) (closingRuntime, error) {
 }
 
 // settings turns a section of the configuration into the switcher's terms.
-func (e *edge) settings(app *config.App, runtime switcher.Runtime) switcher.Settings {
+func (e *edge) settings(app *config.App, f *front, runtime switcher.Runtime) switcher.Settings {
 	return switcher.Settings{
 		Hosts:    map[switcher.RouteName][]string{switcher.Production: app.Production, switcher.Internal: app.Internal},
-		Policies: e.policies(app),
+		Policies: e.policies(app, f),
 		Image:    app.Image,
 		Runtime:  runtime,
 		Ports:    map[switcher.Colour]int{switcher.Blue: app.Slots.Blue.Port, switcher.Green: app.Slots.Green.Port},
@@ -114,24 +115,6 @@ func (e *edge) settings(app *config.App, runtime switcher.Runtime) switcher.Sett
 		Drain: switcher.DrainSettings{Timeout: app.Drain.Timeout, Websockets: app.Drain.Websockets},
 		Bake:  app.Switch.Bake,
 	}
-}
-
-// policies are what the edge does for clients by itself.
-func policies(app *config.App) map[switcher.RouteName]proxy.Policy {
-	production := proxy.Policy{Public: true, Canonical: app.Canonical}
-	internal := proxy.Policy{Public: app.Access.Public, Access: app.Access.Allow, NoIndex: true}
-	if h := app.HSTS; h.MaxAge > 0 {
-		production.HSTS = proxy.HSTS(h.MaxAge, h.IncludeSubdomains, h.Preload)
-		internal.HSTS = production.HSTS
-	}
-	for _, p := range []*proxy.Policy{&production, &internal} {
-		p.Compress = app.Compression
-		p.BodyLimit = int64(app.Limits.Body)
-		if l := app.Limits; l.Rate > 0 {
-			p.Rate = proxy.NewRateLimit(float64(l.Rate), l.Burst)
-		}
-	}
-	return map[switcher.RouteName]proxy.Policy{switcher.Production: production, switcher.Internal: internal}
 }
 
 func sorted(apps map[string]*config.App) []*config.App {

@@ -94,7 +94,7 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 	}
 	e.askClients(o.Config, authorities)
 	for _, app := range sorted(o.Config.Apps) {
-		h, err := e.open(app, e.newRuntimeOrBroken)
+		h, err := e.open(app, e.newFrontOrBare(app), e.newRuntimeOrBroken)
 		if err != nil {
 			return nil, err
 		}

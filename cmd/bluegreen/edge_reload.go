@@ -152,7 +152,11 @@ func (e *edge) apply(next *config.Config) error {
 	if err != nil {
 		return err
 	}
-	opened, err := e.openNew(next)
+	fronts, err := newFronts(next)
+	if err != nil {
+		return err
+	}
+	opened, err := e.openNew(next, fronts)
 	if err != nil {
 		return err
 	}
@@ -174,12 +178,12 @@ func (e *edge) apply(next *config.Config) error {
 		return err
 	}
 	e.askClients(next, authorities)
-	e.commit(next, opened, fresh, table)
+	e.commit(next, opened, fresh, fronts, table)
 	return nil
 }
 
 // commit cannot fail. Called with e.mu held.
-func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[string]closingRuntime, table *proxy.Table) {
+func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[string]closingRuntime, fronts map[string]*front, table *proxy.Table) {
 	for name, h := range opened {
 		e.apps[name] = h
 		e.launch(h)
@@ -190,8 +194,8 @@ func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[
 			h.runtime.Close()
 			h.runtime = runtime
 		}
-		h.section = *app
-		h.app.Apply(e.settings(app, h.runtime))
+		h.section, h.front = *app, fronts[name]
+		h.app.Apply(e.settings(app, h.front, h.runtime))
 	}
 	e.server.SetTable(table)
 	e.announcers.Store(&next.Edge.ProxyProtocol)
@@ -213,11 +217,11 @@ func closeAll(apps map[string]*hosted) {
 }
 
 // openNew opens the apps that the running configuration does not have.
-func (e *edge) openNew(next *config.Config) (opened map[string]*hosted, err error) {
+func (e *edge) openNew(next *config.Config, fronts map[string]*front) (opened map[string]*hosted, err error) {
 	opened = map[string]*hosted{}
 	for _, app := range sorted(next.Apps) {
 		if e.apps[app.Name] == nil {
-			h, err := e.open(app, e.newRuntime)
+			h, err := e.open(app, fronts[app.Name], e.newRuntime)
 			if err != nil {
 				closeAll(opened)
 				return nil, err
@@ -240,7 +244,7 @@ func (e *edge) newRuntimes(next *config.Config) (fresh map[string]closingRuntime
 		}
 		for _, h := range closed {
 			h.runtime, _ = e.newRuntimeOrBroken(&h.section)
-			h.app.Apply(e.settings(&h.section, h.runtime))
+			h.app.Apply(e.settings(&h.section, h.front, h.runtime))
 		}
 	}
 	for _, processes := range []bool{false, true} {

@@ -146,7 +146,7 @@ func recovering(t *testing.T, e *testEdge) (*edge, *slowRuntime, func() *config.
 	slow, h := newSlowRuntime(), edge.apps["chat"]
 	h.runtime.Close()
 	h.runtime = slow
-	h.app.Apply(edge.settings(&h.section, slow))
+	h.app.Apply(edge.settings(&h.section, h.front, slow))
 	serve(t, edge)
 	<-slow.asked
 	return edge, slow, load

@@ -1,15 +1,18 @@
 package main
 
 import (
+	"os"
 	"testing"
 	"time"
 
 	"sofiacall.com/bluegreen/config"
+	"sofiacall.com/bluegreen/proxy"
 	"sofiacall.com/bluegreen/switcher"
 )
 
 func TestFrontKeysReachTheirRoutes(t *testing.T) {
-	p := policies(&config.App{Canonical: "a.example.com", HSTS: config.HSTS{MaxAge: time.Minute}, Compression: true, Limits: config.Limits{Rate: 1, Burst: 2, Body: 3}})
+	f := &front{section: &config.App{Canonical: "a.example.com", HSTS: config.HSTS{MaxAge: time.Minute}, Compression: true, Limits: config.Limits{Rate: 1, Burst: 2, Body: 3}}}
+	p := f.policies()
 	production, internal := p[switcher.Production], p[switcher.Internal]
 	if production.Canonical != "a.example.com" || internal.Canonical != "" {
 		t.Errorf("canonical: %q, %q", production.Canonical, internal.Canonical)
@@ -22,5 +25,44 @@ func TestFrontKeysReachTheirRoutes(t *testing.T) {
 	}
 	if production.Rate == nil || internal.Rate == nil || production.Rate == internal.Rate || production.BodyLimit != 3 || internal.BodyLimit != 3 {
 		t.Error("each route must have its own rate, and the limit of bodies")
+	}
+}
+
+// pagesOf returns the own error pages on production.
+func (e *edge) pagesOf(app string) *proxy.Pages {
+	return e.apps[app].app.Service(switcher.Production).Route().Policy.Pages
+}
+
+func TestAReloadWithPagesThatCannotBeReadKeepsTheOldOnes(t *testing.T) {
+	e := newTestEdge(t, "")
+	e.edit("\n  chat:\n", "\n  chat:\n    pages: pages\n")
+	if err := os.Mkdir(e.file("pages"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	e.write("pages/5xx.html", "ours")
+	edge, load := e.inside()
+	serve(t, edge)
+	before := edge.pagesOf("chat")
+	if before == nil {
+		t.Fatal("the pages were not read")
+	}
+	next := load()
+	next.Apps["chat"].Pages = e.file("gone")
+	if err := edge.reloadWith(next); err == nil {
+		t.Error("the reload was not refused")
+	}
+	if edge.pagesOf("chat") != before {
+		t.Error("the pages have changed")
+	}
+	if err := edge.reloadWith(load()); err != nil || edge.pagesOf("chat") == before {
+		t.Errorf("the pages were not read anew: %v", err)
+	}
+}
+
+func TestAnEdgeStartsWithoutPagesThatCannotBeRead(t *testing.T) {
+	e := newTestEdge(t, "")
+	e.edit("\n  chat:\n", "\n  chat:\n    pages: gone\n")
+	if edge, _ := e.inside(); edge.pagesOf("chat") != nil {
+		t.Error("there are pages from nowhere")
 	}
 }
