@@ -120,7 +120,6 @@ func (p *Prober) Public(ctx context.Context, t Target, secret string) (label str
 	return label, nil
 }
 
-// bound ends ctx with the timeout.
 // handshake connects to the public listener.
 func (t Target) handshake(ctx context.Context, config *tls.Config) (net.Conn, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", t.Address)
@@ -154,6 +153,7 @@ func (t Target) announce(conn net.Conn) error {
 	return nil
 }
 
+// bound ends ctx with the timeout.
 func (t Target) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, t.timeout(), errTimeout)
 }
