@@ -43,6 +43,8 @@ func loadCases() []loadCase {
 		{"h2-1m", "h2, answers of 1 MB", h2(pathLarge, 2)},
 		{"https1-post", "https/1.1, POST of 10 KB", post(h1(pathPost, 32))},
 		{"h2-post", "h2, POST of 10 KB", post(h2(pathPost, 8))},
+		{"handshakes", "new connections: TLS 1.3 handshake, one answer of 12 bytes, close", handshakes{workers: 16}},
+		{"messages", "WebSocket messages of 128 bytes there and back", messages{sockets: 64, size: 128}},
 	}
 }
 

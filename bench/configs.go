@@ -24,7 +24,7 @@ func parse(name, text string) *template.Template {
 		_, port, err := net.SplitHostPort(address)
 		return port, err
 	}
-	return template.Must(template.New(name).Funcs(template.FuncMap{"join": strings.Join, "port": port, "connections": connections}).Parse(text))
+	return template.Must(template.New(name).Funcs(template.FuncMap{"join": strings.Join, "port": port, "connections": connections, "spare": spare}).Parse(text))
 }
 
 // programs are the contenders that a run can start. binaries says where those
@@ -53,3 +53,6 @@ func programs(binaries map[string]string) map[string]program {
 // connections is how many clients a proxy can serve with so many files: one for
 // the client, one for the backend, and some for itself.
 func connections(files int) int { return files/2 - 100 }
+
+// spare is a quarter more than files.
+func spare(files int) int { return files + files/4 }

@@ -20,6 +20,8 @@ type lab struct {
 	dir      string
 	programs map[string]program
 	running  []*contender
+	started  int // contenders in all
+	port     int // the next to try
 }
 
 func newLab(o options) (*lab, error) {
@@ -30,11 +32,16 @@ func newLab(o options) (*lab, error) {
 	if err := writeCertificate(dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return &lab{options: o, dir: dir, programs: programs(map[string]string{caddy: o.caddy, bluegreen: o.bluegreen})}, nil
+	return &lab{options: o, dir: dir, port: 20000 + os.Getpid()%5000, programs: programs(map[string]string{caddy: o.caddy, bluegreen: o.bluegreen})}, nil
 }
 
-// close ends everything that was started and removes the folder.
+// close ends everything that was started and removes the folder, unless it is
+// to be kept.
 func (l *lab) close() error {
+	if l.options.keep {
+		progress("the logs and configurations are in %s", l.dir)
+		return l.stopFrom(0)
+	}
 	return errors.Join(l.stopFrom(0), os.RemoveAll(l.dir))
 }
 
@@ -82,11 +89,12 @@ func hostNames(n int) []string {
 // start starts a contender for the hosts. backend is where it sends requests;
 // bluegreen does not need one, for it starts its own.
 func (l *lab) start(ctx context.Context, name string, hosts []string, backend string) (*contender, error) {
-	dir := filepath.Join(l.dir, fmt.Sprintf("%s%d", name, len(l.running)))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	l.started++
+	dir := filepath.Join(l.dir, fmt.Sprintf("%s%d", name, l.started))
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(4)
+	ports, err := l.freePorts(4)
 	if err != nil {
 		return nil, err
 	}
@@ -174,17 +182,18 @@ func (c *contender) ask(ctx context.Context, operation string, request any) erro
 	}
 }
 
-// freePorts returns ports on loopback that are free now, below those from which
-// the kernel takes the ports of connections.
-func freePorts(n int) ([]int, error) {
+// freePorts returns ports on loopback that are free now and that this run has
+// not used before, below those from which the kernel takes the ports of
+// connections.
+func (l *lab) freePorts(n int) ([]int, error) {
 	var ports []int
-	for port := 20000 + os.Getpid()%5000; len(ports) < n; port++ {
-		if port > 32000 {
+	for ; len(ports) < n; l.port++ {
+		if l.port > 32000 {
 			return nil, errors.New("finding free ports on loopback: all between 20000 and 32000 are taken")
 		}
-		if l, err := net.Listen("tcp", loopback(port)); err == nil {
-			defer l.Close() // held until all are found, so that they differ
-			ports = append(ports, port)
+		if listener, err := net.Listen("tcp", loopback(l.port)); err == nil {
+			listener.Close()
+			ports = append(ports, l.port)
 		}
 	}
 	return ports, nil

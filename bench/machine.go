@@ -48,7 +48,6 @@ func describe(o options) (m machine, err error) {
 	for program, command := range map[string][]string{
 		nginx: {"nginx", "-v"}, haproxy: {"haproxy", "-v"}, "h2load": {"h2load", "--version"},
 		caddy: {"go", "version", "-m", o.caddy}, bluegreen: {o.bluegreen, "version"},
-		"go of caddy": {"go", "version", o.caddy}, "go of bluegreen": {"go", "version", o.bluegreen},
 		"openssl": {"openssl", "version"},
 	} {
 		output, err := exec.Command(command[0], command[1:]...).CombinedOutput()
@@ -60,16 +59,17 @@ func describe(o options) (m machine, err error) {
 	return m, nil
 }
 
-// versionIn picks the version from what a program prints about itself: the
-// module of a Go program, else the first line.
+// versionIn picks the version from what a program prints about itself, or from
+// what `go version -m` tells of its file: the module and the Go version.
 func versionIn(output string) string {
-	for line := range strings.Lines(output) {
+	first, rest, _ := strings.Cut(output, "\n")
+	for line := range strings.Lines(rest) {
 		if fields := strings.Fields(line); len(fields) >= 3 && fields[0] == "mod" {
-			return fields[1] + " " + fields[2]
+			_, toolchain, _ := strings.Cut(first, ": ")
+			return fmt.Sprintf("%s %s (%s)", fields[1], fields[2], toolchain)
 		}
 	}
-	line, _, _ := strings.Cut(output, "\n")
-	return strings.TrimSpace(line)
+	return strings.TrimSpace(first)
 }
 
 // valueIn returns what a file of keys and values has for a key.

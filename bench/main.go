@@ -31,6 +31,7 @@ type options struct {
 	switches, windows int
 	idle              int
 	files             int // that a program may have open
+	keep              bool
 }
 
 func (o options) duration() time.Duration {
@@ -68,6 +69,7 @@ func runBench(ctx context.Context, args []string) error {
 	flags.IntVar(&o.switches, "switches", 30, "seconds with a switch, and as many without")
 	flags.IntVar(&o.windows, "windows", 12, "switches and reloads after which old-colour requests are looked for")
 	flags.IntVar(&o.idle, "idle", 10000, "idle WebSockets")
+	flags.BoolVar(&o.keep, "keep", false, "keep the folder with the contenders' configurations and logs")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 )
 
@@ -26,6 +25,11 @@ type report struct {
 	Rounds  int          `json:"rounds"`
 	Seconds float64      `json:"seconds"`
 	Cases   []caseResult `json:"cases"`
+
+	Idle    []idleResult   `json:"idle,omitempty"`
+	Switch  *switchResult  `json:"switch,omitempty"`
+	Windows []windowResult `json:"windows,omitempty"`
+	Marks   []mark         `json:"marks"`
 }
 
 // run starts the contenders, measures all that is asked for and writes the
@@ -40,10 +44,12 @@ func run(ctx context.Context, o options) (err error) {
 	if r.Machine, err = describe(o); err != nil {
 		return err
 	}
-	if err := l.scoped(func() error { return r.runLoads(ctx, l) }); err != nil {
-		return err
+	for _, part := range []func(context.Context, *lab) error{r.runLoads, r.runHosts, r.runIdle, r.runSwitch, r.runWindows} {
+		if err := l.scoped(func() error { return part(ctx, l) }); err != nil {
+			return err
+		}
 	}
-	r.Took = time.Since(r.Began).Round(time.Second).String()
+	r.Took, r.Marks = time.Since(r.Began).Round(time.Second).String(), r.marks()
 	r.print(os.Stdout)
 	return r.write(o.out)
 }
@@ -64,14 +70,15 @@ func (r *report) runLoads(ctx context.Context, l *lab) error {
 		return err
 	}
 	for _, c := range asked {
-		if err := r.runLoad(ctx, l, c, contenders); err != nil {
+		if err := r.runLoad(ctx, l, c, contenders, [][2]string{{bluegreen, nginx}, {bluegreen, caddy}}); err != nil {
 			return fmt.Errorf("case %s: %w", c.name, err)
 		}
 	}
 	return nil
 }
 
-func (r *report) runLoad(ctx context.Context, l *lab, c loadCase, contenders []*contender) error {
+// runLoad runs one case, and compares the pairs of contenders in it.
+func (r *report) runLoad(ctx context.Context, l *lab, c loadCase, contenders []*contender, pairs [][2]string) error {
 	progress("%s: %d rounds", c.name, l.options.rounds)
 	if err := l.emptyLogs(); err != nil {
 		return err
@@ -81,8 +88,8 @@ func (r *report) runLoad(ctx context.Context, l *lab, c loadCase, contenders []*
 		return err
 	}
 	result := caseResult{Name: c.name, Title: c.title, Unit: c.load.unit(), Series: all}
-	for _, to := range []string{nginx, caddy} {
-		if compared, ok := compare(all, bluegreen, to); ok {
+	for _, pair := range pairs {
+		if compared, ok := compare(all, pair[0], pair[1]); ok {
 			result.Ratios = append(result.Ratios, compared)
 		}
 	}
@@ -116,9 +123,4 @@ func (l *lab) startAll(ctx context.Context) ([]*contender, error) {
 
 func progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, format+"\n", args...)
-}
-
-// middle is the median of one figure.
-func (s series) middle(of func(sample) float64) float64 {
-	return percentile(slices.Sorted(slices.Values(s.values(of))), 0.5)
 }
