@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -81,29 +82,43 @@ func pooled(seconds [][]float64) pool {
 	}
 }
 
-// bootstrap estimates the ratio of a percentile of one group of seconds to that
-// of another. It draws whole seconds, since requests of one second are not
-// independent of each other. Its draws are the same in every run.
+// bootstrap estimates the ratio of a high percentile of one group of seconds to
+// that of another. It draws whole seconds, since requests of one second are not
+// independent of each other. Its draws are the same in every run. Each second
+// is in ascending order.
 func bootstrap(of, to [][]float64, p float64) estimate {
 	const draws = 1000
 	random := rand.New(rand.NewPCG(1, 2))
-	draw := func(seconds [][]float64) float64 {
-		var all []float64
-		for range seconds {
-			all = append(all, seconds[random.IntN(len(seconds))]...)
-		}
-		slices.Sort(all)
-		return percentile(all, p)
-	}
 	drawn := make([]float64, draws)
 	for i := range drawn {
-		drawn[i] = draw(of) / draw(to)
+		drawn[i] = drawnPercentile(of, p, random) / drawnPercentile(to, p, random)
 	}
 	slices.Sort(drawn)
 	whole := func(seconds [][]float64) float64 {
 		return percentile(slices.Sorted(slices.Values(slices.Concat(seconds...))), p)
 	}
 	return estimate{Median: whole(of) / whole(to), Low: percentile(drawn, 0.025), High: percentile(drawn, 0.975), Coverage: 0.95}
+}
+
+// drawnPercentile is a percentile of as many seconds as there are, drawn with
+// replacement. Only the longest times of each can matter to it.
+func drawnPercentile(seconds [][]float64, p float64, random *rand.Rand) float64 {
+	picked := make([][]float64, len(seconds))
+	total := 0
+	for i := range picked {
+		picked[i] = seconds[random.IntN(len(seconds))]
+		total += len(picked[i])
+	}
+	above := total - int(math.Ceil(p*float64(total))) // values above the percentile
+	var longest []float64
+	for _, s := range picked {
+		longest = append(longest, s[max(0, len(s)-above-1):]...)
+	}
+	if len(longest) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(longest)
+	return longest[len(longest)-1-above]
 }
 
 // windowResult tells for how long requests still began on the old colour after
