@@ -9,6 +9,10 @@ import (
 	"time"
 )
 
+// overTCP is the Alt-Svc of routes that ask for certificates, which browsers do
+// not show over HTTP/3 (RFC 7838 §3: clear).
+var overTCP = []string{"clear"}
+
 // turnAway answers a client that may not use the route, and reports whether
 // it has.
 func (s *Server) turnAway(f *flight, r *http.Request) bool {

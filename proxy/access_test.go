@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/quic-go/quic-go/http3"
 )
 
 // authority issues certificates of clients.
@@ -109,6 +111,31 @@ func TestACertificateOfTheAuthoritiesLetsIn(t *testing.T) {
 		t.Errorf("with a certificate on a route without authorities: %d", status)
 	}
 }
+
+// Browsers show certificates over TCP only.
+func TestARouteThatAsksForCertificatesOffersNoHTTP3(t *testing.T) {
+	ours := newAuthority(t)
+	backend := startBackend(t, says("hello"))
+	e := startEdge3(t, backend, func(o *Options) {
+		ask := o.TLS.Clone()
+		asking(ours)(&Options{TLS: ask})
+		o.TLS.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return ask, nil }
+	})
+	e.keepOut(backend, func(p *Policy) { p.Authorities = []*x509.Certificate{ours.cert} })
+	for _, response := range []*http.Response{first(e.get(true, "https://"+appHost+"/")), first(e.get3("/"))} {
+		if response.StatusCode != http.StatusForbidden || response.Header.Get("Alt-Svc") != "clear" {
+			t.Errorf("%s without a certificate: %s, Alt-Svc %q", response.Proto, response.Status, response.Header.Get("Alt-Svc"))
+		}
+	}
+	// Whoever does show one gets in.
+	c := e.client3()
+	c.Transport.(*http3.Transport).TLSClientConfig.Certificates = []tls.Certificate{ours.issue()}
+	if status := statusFor(t, c); status != http.StatusOK {
+		t.Errorf("with a certificate: %d", status)
+	}
+}
+
+func first(response *http.Response, _ string) *http.Response { return response }
 
 func TestACertificateThatHasExpiredOnAnOpenConnectionIsNone(t *testing.T) {
 	ours := newAuthority(t)

@@ -110,6 +110,9 @@ func (f *flight) WriteHeader(status int) {
 	f.firstByte = time.Since(f.start)
 	f.sign(h)
 	if alt := f.server.altService; alt != nil {
+		if len(f.route.Policy.Authorities) > 0 {
+			alt = overTCP
+		}
 		h["Alt-Svc"] = alt
 	}
 	if f.server.stopping.Load() {
