@@ -76,6 +76,7 @@ type pace struct {
 	retry    time.Duration // before the first new attempt after a failure; doubles with each
 	retryMax time.Duration // the longest pause between two attempts
 	watch    time.Duration // between two looks at what expires
+	files    time.Duration // between two looks at the key pairs
 	lifetime time.Duration // of a certificate of the internal authority
 }
 
@@ -88,6 +89,7 @@ func (p pace) withDefaults() pace {
 	set(&p.retry, time.Minute)
 	set(&p.retryMax, time.Hour)
 	set(&p.watch, time.Minute)
+	set(&p.files, 2*time.Second)
 	set(&p.lifetime, 90*24*time.Hour)
 	return p
 }
@@ -100,7 +102,8 @@ type Certificates struct {
 	store     *storage
 	issuing   atomic.Pointer[issuing] // set while Run manages certificates
 
-	setting sync.Mutex // one SetHosts at a time
+	setting sync.Mutex   // one change of hosts or of their files at a time
+	pairs   []*pairFiles // of IssuerFiles; guarded by setting
 	hosts   atomic.Pointer[map[string]*host]
 	changed chan struct{} // holds one token when hosts has been replaced
 
@@ -125,6 +128,9 @@ func New(opts Options) (*Certificates, error) {
 		changed: make(chan struct{}, 1),
 	}
 	c.hosts.Store(&map[string]*host{})
+	for _, pair := range opts.Files {
+		c.pairs = append(c.pairs, &pairFiles{KeyPair: pair})
+	}
 	if opts.Root != "" {
 		roots, err := readRoots(opts.Root)
 		if err != nil {
@@ -207,7 +213,7 @@ func (c *Certificates) host(name string) *host {
 
 // SetHosts replaces the configured names. New names are loaded from storage at once and managed by
 // Run, dropped ones are no longer served; what is stored of them stays, and so do open connections.
-// With IssuerFiles the key pairs are read again. An unusable name is an error and changes nothing.
+// With IssuerFiles the key pairs are read again at once. An unusable name is an error and changes nothing.
 func (c *Certificates) SetHosts(names []string) error {
 	c.setting.Lock()
 	defer c.setting.Unlock()
@@ -249,13 +255,16 @@ func (c *Certificates) load(next, old map[string]*host) {
 	}
 }
 
-// Run obtains and renews certificates and watches what expires, until ctx ends. The edge's listeners
-// must be open before, since they answer the challenges. A failure is kept in Status and tried
-// again later; it never ends Run. Run must be called at most once.
+// Run obtains and renews certificates, or with IssuerFiles reads what somebody else has renewed, and
+// watches what expires, until ctx ends. The edge's listeners must be open before, since they answer
+// the challenges. A failure is kept in Status and tried again later; it never ends Run. Run must be
+// called at most once.
 func (c *Certificates) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.watch(ctx) })
-	if c.opts.Issuer != IssuerFiles {
+	if c.opts.Issuer == IssuerFiles {
+		g.Go(func() error { return c.watchFiles(ctx) })
+	} else {
 		g.Go(func() error { return c.manage(ctx) })
 	}
 	return g.Wait()
