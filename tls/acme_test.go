@@ -202,7 +202,7 @@ func TestUnknownNamesCauseNoOrderAndNoStorage(t *testing.T) {
 	start(t, e, ca, state, production).awaitOK(production)
 	requests, stored := ca.Requests(), filesBelow(t, state)
 
-	for i := range 1000 {
+	for i := range 3000 {
 		name := fmt.Sprintf("n%d.example.test", i)
 		if _, err := e.shown(name); !unrecognized(err) {
 			t.Fatalf("the handshake for %s ended with %v", name, err)
