@@ -55,7 +55,8 @@ func cleanTrailer(announced http.Header) http.Header {
 func (f *flight) address(out, in *http.Request) {
 	out.URL.Scheme = "http"
 	out.URL.Host = f.route.Backend.dialer.authority()
-	out.URL.RawQuery = in.URL.RawQuery
+	// A space, which HTTP/2 can carry, would end the target in a request line.
+	out.URL.RawQuery = strings.ReplaceAll(in.URL.RawQuery, " ", "%20")
 	out.Host = in.Host
 
 	dropForwarded(out.Header)

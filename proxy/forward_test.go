@@ -34,6 +34,29 @@ func TestHostPathAndRawQueryReachTheBackendUnchanged(t *testing.T) {
 	}
 }
 
+// HTTP/2 has no request line that a space could end, HTTP/1.1 has.
+func TestSpaceInAQueryDoesNotEndTheTarget(t *testing.T) {
+	for _, method := range []string{http.MethodGet, http.MethodPut} {
+		got := make(chan string, 1)
+		e := startEdge(t, startBackend(t, func(_ http.ResponseWriter, r *http.Request) { got <- r.RequestURI }))
+		r, err := http.NewRequestWithContext(t.Context(), method, "https://"+appHost+"/", strings.NewReader(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.URL.RawQuery = "a HTTP/1.1"
+		response, err := e.client(true).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _ = response.Body.Close(); response.StatusCode != 200 {
+			t.Fatalf("%s: status %d", method, response.StatusCode)
+		}
+		if uri := receive(t, "the backend is asked", got); uri != "/?a%20HTTP/1.1" {
+			t.Errorf("%s: the backend was asked for %q", method, uri)
+		}
+	}
+}
+
 func TestClientsCannotClaimToBeSomeoneElse(t *testing.T) {
 	got := make(chan http.Header, 1)
 	e := startEdge(t, startBackend(t, func(_ http.ResponseWriter, r *http.Request) { got <- r.Header }))

@@ -378,10 +378,13 @@ func TestHeaderThatDoesNotComeTimesOut(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				s := startScripted(t, func(_ int, c streamConn, requests *bufio.Reader) {
 					skipRequest(requests)
+					_, _ = io.WriteString(c, answer)
+					skipRequest(requests)
 					_, _ = io.WriteString(c, sent)
 					skipRequest(requests)
 				})
 				b := s.backend(t, func(o *BackendOptions) { o.HeaderTimeout = timeout })
+				mustAsk(t, b, http.MethodGet)
 				if _, _, err := ask(t, b, http.MethodGet); !isTimeout(err) {
 					t.Errorf("%v is no timeout", err)
 				}
@@ -456,6 +459,37 @@ func TestEndOfTheRequestEndsTheExchange(t *testing.T) {
 				eventually(t, "the connection is closed", func() bool { return s.open.Load() == 0 })
 			})
 		}
+	}
+}
+
+func TestEndOfARequestDoesNotTouchTheNextOnItsConnection(t *testing.T) {
+	next := make(chan struct{})
+	s := startScripted(t, func(_ int, c streamConn, requests *bufio.Reader) {
+		skipRequest(requests)
+		time.Sleep(watchAfter + 5*time.Millisecond)
+		_, _ = io.WriteString(c, answer)
+		skipRequest(requests)
+		close(next)
+		time.Sleep(20 * time.Millisecond)
+		_, _ = io.WriteString(c, answer)
+	})
+	b := s.backend(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	response, err := b.transport.RoundTrip(request(t, ctx, http.MethodGet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	go func() {
+		<-next
+		cancel()
+	}()
+	if body := mustAsk(t, b, http.MethodPost); body != "ok" {
+		t.Errorf("body %q", body)
+	}
+	if n := s.accepted.Load(); n != 1 {
+		t.Errorf("%d connections, want 1", n)
 	}
 }
 

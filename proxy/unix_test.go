@@ -97,4 +97,5 @@ func TestMissingSocketIsAwaitedForAMomentAndGivenUp(t *testing.T) {
 	if body := mustAsk(t, b, http.MethodPost); body != "ok" {
 		t.Errorf("body %q", body)
 	}
+	b.Close() // else the backend waits for the idle time
 }
