@@ -70,6 +70,19 @@ func TestAPasswordLetsInAndStaysAtTheEdge(t *testing.T) {
 	}
 }
 
+func TestEveryKindOfBcryptHashIsUnderstood(t *testing.T) {
+	p := NewPasswords()
+	hash := users(t, p).hashes["maria"]
+	for _, kind := range []string{"$2a$", "$2b$", "$2y$"} {
+		u := p.Users(map[string]string{"maria": kind + hash[4:]})
+		for given, want := range map[string]verdict{password: right, "wrong": wrong} {
+			if v := u.check(t.Context(), netip.MustParseAddr("192.0.2.1"), "maria", given); v != want {
+				t.Errorf("%s, %s: %v", kind, given, v)
+			}
+		}
+	}
+}
+
 func TestWithoutTheRightPasswordThereIsAChallenge(t *testing.T) {
 	backend := startBackend(t, says("hello"))
 	e := startEdge(t, backend)

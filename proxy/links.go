@@ -73,7 +73,7 @@ func (k *LinkKey) Links(app string) *Links { return &Links{key: k, app: app} }
 
 // Links signs and checks the links of one app. A link lets whoever has it into
 // one host until it expires: past the access rules of a Policy that says
-// Signed. A nil *Links has none.
+// Signed, and past Maintenance. A nil *Links has none.
 type Links struct {
 	key *LinkKey
 	app string

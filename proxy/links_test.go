@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -248,4 +249,50 @@ func TestCookiesAreCutOutByteForByte(t *testing.T) {
 			t.Errorf("%q: %q, %q, %t", line, value, rest, found)
 		}
 	}
+}
+
+// What a backend makes of the cookies is the same with the invitation cut out
+// of them, and there is no invitation in it.
+func FuzzCookiesAreCutOut(f *testing.F) {
+	for _, seed := range []string{"", "a=1; " + LinkCookie + "=v; b", LinkCookie + "=;;" + LinkCookie + " = x", "a=\"" + LinkCookie + "=\t;\x00", LinkCookie + LinkCookie + "="} {
+		f.Add(seed, "c=d")
+	}
+	cookies := func(lines []string, invitations bool) (kept []string) {
+		for _, line := range lines {
+			for part := range strings.SplitSeq(line, ";") {
+				part = strings.Trim(part, " \t")
+				name, _, has := strings.Cut(part, "=")
+				if part != "" && (invitations || !has || strings.Trim(name, " \t") != LinkCookie) {
+					kept = append(kept, part)
+				}
+			}
+		}
+		return kept
+	}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		want := cookies([]string{first, second}, false)
+		h := http.Header{"Cookie": {first, second}}
+		dropInvitation(h)
+		if got := cookies(h["Cookie"], true); !slices.Equal(got, want) {
+			t.Errorf("of %q and %q there remains %q, not %q", first, second, got, want)
+		}
+	})
+}
+
+func FuzzLinksAreCutOutOfQueries(f *testing.F) {
+	for _, seed := range []string{"", "bluegreen_link=x", "a&bluegreen_link&&bluegreen_link=y&b=bluegreen_link", "%zz;bluegreen_link=x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		_, rest, found := cutParameter(query, LinkParameter)
+		var want []string
+		for _, part := range strings.Split(query, "&") {
+			if name, _, _ := strings.Cut(part, "="); name != LinkParameter {
+				want = append(want, part)
+			}
+		}
+		if rest != strings.Join(want, "&") || found != (len(want) != strings.Count(query, "&")+1) {
+			t.Errorf("of %q there remains %q, found %t", query, rest, found)
+		}
+	})
 }
