@@ -87,13 +87,15 @@ type Health struct {
 type Drain struct {
 	// Timeout for requests; default 30s.
 	Timeout time.Duration `yaml:"timeout"`
-	// Websockets is the timeout for upgraded connections; default 5m.
+	// Websockets is how long WebSockets and event streams are kept; default 5m.
 	Websockets time.Duration `yaml:"websockets"`
+	// Spread is the time over which they are closed after that, one by one; 0s closes them together; default 10s.
+	Spread time.Duration `yaml:"spread"`
 }
 
 // Switch is what follows a switch.
 type Switch struct {
-	// Bake is the time in which the new release is watched; default 10m.
+	// Bake is the time in which the new release is watched; 0s watches none; default 10m.
 	Bake time.Duration `yaml:"bake"`
 }
 

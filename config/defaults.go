@@ -51,6 +51,7 @@ func setDefaults(c *Config, given func(key string) bool) {
 		or(&a.Health.Deadline, 2*time.Minute, given("health.deadline"))
 		or(&a.Drain.Timeout, 30*time.Second, given("drain.timeout"))
 		or(&a.Drain.Websockets, 5*time.Minute, given("drain.websockets"))
+		or(&a.Drain.Spread, 10*time.Second, given("drain.spread"))
 		or(&a.Switch.Bake, 10*time.Minute, given("switch.bake"))
 		or(&a.Upstream.Protocol, ProtocolHTTP1, given("upstream.protocol"))
 		or(&a.Upstream.DialTimeout, 3*time.Second, given("upstream.dial_timeout"))

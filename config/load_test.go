@@ -67,7 +67,7 @@ func TestWhatIsNotGivenGetsItsDefault(t *testing.T) {
 			Slots:      Slots{Slot{3001}, Slot{3002}},
 			Container:  Container{Name: "a-{colour}", Port: 3000, StopGracePeriod: 10 * time.Second, Restart: "unless-stopped"},
 			Health:     Health{"/health", 30 * time.Second, 5 * time.Second, 2, 3, 2 * time.Minute},
-			Drain:      Drain{30 * time.Second, 5 * time.Minute},
+			Drain:      Drain{30 * time.Second, 5 * time.Minute, 10 * time.Second},
 			Switch:     Switch{10 * time.Minute},
 			Upstream:   Upstream{"http1", 3 * time.Second, 4 * time.Second, time.Minute},
 		}},
@@ -86,6 +86,11 @@ func TestTwiceTheRateMayComeAtOnceUnlessSaidOtherwise(t *testing.T) {
 			t.Errorf("rate %s: burst %d, want %d", rate, got, burst)
 		}
 	}
+}
+
+func TestZeroTurnsSpreadAndBakeOff(t *testing.T) {
+	a := parseOne(t, oneApp+"    drain: { spread: 0s }\n    switch: { bake: 0s }\n", Options{}).Apps["a"]
+	equal(t, []time.Duration{a.Drain.Spread, a.Switch.Bake}, []time.Duration{0, 0})
 }
 
 func TestProcessDefaults(t *testing.T) {
@@ -134,7 +139,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			StopGracePeriod: 90 * time.Second, StopSignal: "SIGINT", Restart: "on-failure:5",
 		},
 		Health:   Health{"/health?deep=1", 10 * time.Second, 2 * time.Second, 1, 4, 90 * time.Second},
-		Drain:    Drain{20 * time.Second, 3 * time.Minute},
+		Drain:    Drain{20 * time.Second, 3 * time.Minute, 7 * time.Second},
 		Switch:   Switch{time.Hour},
 		Upstream: Upstream{"h2c", 2 * time.Second, 3 * time.Second, 45 * time.Second},
 	})

@@ -378,6 +378,20 @@ func TestWrongTypesAreRefused(t *testing.T) {
 			},
 		},
 		{
+			name: "a negative duration where zero turns something off",
+			app:  "drain: { spread: -1s }",
+			want: []string{
+				`6: apps.a.drain.spread: must not be negative, is "-1s"`,
+			},
+		},
+		{
+			name: "a spread without a unit",
+			app:  "drain: { spread: 10 }",
+			want: []string{
+				`6: apps.a.drain.spread: has no unit: write a duration such as 30s or 5m, not the bare number "10"`,
+			},
+		},
+		{
 			name: "no duration",
 			app:  "drain: { timeout: 0s }",
 			want: []string{

@@ -3,7 +3,9 @@ package proxy
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +24,10 @@ type DrainLimits struct {
 	// Upgraded limits what Backend.Upgraded counts: WebSockets and streams of
 	// server-sent events.
 	Upgraded time.Duration
+	// Spread is the time after the limit of the Upgraded over which they are
+	// ended one by one, so that their clients do not all come back at once.
+	// Zero ends them together.
+	Spread time.Duration
 }
 
 // DrainResult tells how a drain went.
@@ -34,22 +40,50 @@ type DrainResult struct {
 	Elapsed time.Duration
 }
 
-// Drain waits until nothing is in flight on the backend, which must not be
-// routed any more. What outlives its limit is ended with ErrDrained as the
-// cause: a request without an answer yet gets a 503 page, one that is being
-// answered is broken off, a WebSocket gets close code 1012, an event stream
-// ends as if the backend had ended it. Only what began before the call is ever
-// cut.
-//
-// Drain is a wait, not a state: when ctx ends first it returns context.Cause
-// and the backend serves on. Several drains may wait at once.
+// Drain is a wait until nothing is in flight on a backend. It is a wait, not a
+// state: a backend whose Drain is given up serves on.
+type Drain struct {
+	backend *Backend
+	limits  DrainLimits
+	began   time.Time
+
+	requests, upgraded atomic.Int64 // cut so far
+
+	// What follows belongs to Wait.
+	cutRequests, cutUpgraded bool
+	moments                  map[*flight]time.Time // when each of the Upgraded is ended
+}
+
+// NewDrain begins a drain of the backend, which must not be routed any more:
+// the limits count from here. Wait carries it out. Several drains may wait at
+// once.
+func (b *Backend) NewDrain(l DrainLimits) *Drain {
+	return &Drain{backend: b, limits: l, began: time.Now(), moments: make(map[*flight]time.Time)}
+}
+
+// Drain is NewDrain and Wait.
 func (b *Backend) Drain(ctx context.Context, l DrainLimits) (DrainResult, error) {
-	d := drain{backend: b, began: time.Now()}
+	return b.NewDrain(l).Wait(ctx)
+}
+
+// Result returns how the drain goes, at any time.
+func (d *Drain) Result() DrainResult {
+	return DrainResult{Requests: d.requests.Load(), Upgraded: d.upgraded.Load(), Elapsed: time.Since(d.began)}
+}
+
+// Wait waits until nothing is in flight on the backend. What outlives its limit
+// is ended with ErrDrained as the cause: a request without an answer yet gets a
+// 503 page, one that is being answered is broken off, a WebSocket gets close
+// code 1012, an event stream ends as if the backend had ended it. Only what
+// began before the drain is ever cut. When ctx ends first Wait returns
+// context.Cause. It may be called once.
+func (d *Drain) Wait(ctx context.Context) (DrainResult, error) {
+	b := d.backend
 	released := b.addWaiter()
 	defer b.removeWaiter(released)
-	requests, stopRequests := limit(l.Requests)
+	requests, stopRequests := limit(d.limits.Requests)
 	defer stopRequests()
-	upgraded, stopUpgraded := limit(l.Upgraded)
+	upgraded, stopUpgraded := limit(d.limits.Upgraded)
 	defer stopUpgraded()
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
@@ -59,8 +93,7 @@ func (b *Backend) Drain(ctx context.Context, l DrainLimits) (DrainResult, error)
 	for !b.idle() {
 		select {
 		case <-ctx.Done():
-			d.result.Elapsed = time.Since(d.began)
-			return d.result, context.Cause(ctx)
+			return d.Result(), context.Cause(ctx)
 		case <-released:
 			continue
 		case <-requests:
@@ -68,38 +101,73 @@ func (b *Backend) Drain(ctx context.Context, l DrainLimits) (DrainResult, error)
 			sweep.Reset(sweepEvery)
 		case <-upgraded:
 			d.cutUpgraded = true
+			d.spread()
 			sweep.Reset(sweepEvery)
 		case <-sweeps:
 		}
 		d.cut()
 	}
-	d.result.Elapsed = time.Since(d.began)
-	return d.result, nil
-}
-
-// drain is one call of Backend.Drain.
-type drain struct {
-	backend     *Backend
-	began       time.Time
-	cutRequests bool
-	cutUpgraded bool
-	result      DrainResult
+	return d.Result(), nil
 }
 
 // cut ends the flights whose limit has passed.
-func (d *drain) cut() {
-	d.backend.flights.each(func(f *flight) {
-		if !f.start.Add(f.held).Before(d.began) {
-			return
-		}
-		switch f.cut(d.cutRequests, d.cutUpgraded, ErrDrained) {
+func (d *Drain) cut() {
+	now := time.Now()
+	d.eachOld(func(f *flight) {
+		switch f.cut(d.cutRequests, d.cutUpgraded && d.isDue(f, now), ErrDrained) {
 		case cutRequest:
-			d.result.Requests++
+			d.requests.Add(1)
 		case cutUpgrade:
-			d.result.Upgraded++
+			d.upgraded.Add(1)
 		}
 	})
 }
+
+// eachOld calls visit for what was counted before the drain began.
+func (d *Drain) eachOld(visit func(*flight)) {
+	d.backend.flights.each(func(f *flight) {
+		if f.start.Add(f.held).Before(d.began) {
+			visit(f)
+		}
+	})
+}
+
+// spread gives each of the Upgraded a moment of its own: they are ended evenly
+// over the time there is, with jitter, in the order of the bag, which is
+// random.
+func (d *Drain) spread() {
+	var long []*flight
+	d.eachOld(func(f *flight) {
+		if f.isLong() {
+			long = append(long, f)
+		}
+	})
+	from := time.Now()
+	share := float64(d.window()) / float64(len(long))
+	for i, f := range long {
+		d.moments[f] = from.Add(time.Duration((float64(i) + rand.Float64()) * share))
+	}
+}
+
+// isDue reports whether the moment of a flight has come, if it is one of the
+// Upgraded. One that has only just become so gets a moment in the rest of the
+// time.
+func (d *Drain) isDue(f *flight, now time.Time) bool {
+	if d.window() == 0 || !f.isLong() {
+		return true
+	}
+	moment, known := d.moments[f]
+	if !known {
+		rest := d.began.Add(d.limits.Upgraded + d.window()).Sub(now)
+		moment = now.Add(time.Duration(rand.Float64() * float64(max(0, rest))))
+		d.moments[f] = moment
+	}
+	return !now.Before(moment)
+}
+
+// window is the time over which the moments lie. The last sweep in it must not
+// come after its end.
+func (d *Drain) window() time.Duration { return max(0, d.limits.Spread-sweepEvery) }
 
 // idle reports whether nothing is in flight. The requests are read first: what
 // is upgraded counts as that before it stops counting as a request.

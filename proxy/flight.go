@@ -239,6 +239,13 @@ func (f *flight) cut(requests, upgraded bool, cause error) cutKind {
 	return kind
 }
 
+// isLong reports whether the flight is counted as upgraded.
+func (f *flight) isLong() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.relay != nil || f.streaming
+}
+
 // wasCut reports whether a drain or the end of the server ended the flight.
 func (f *flight) wasCut() bool {
 	f.mu.Lock()

@@ -45,7 +45,8 @@ type App struct {
 	held       bool         // no operation may begin
 	ended      []*Operation // newest last, bounded
 	backends   map[Colour]*proxy.Backend
-	draining   *drain
+	draining   *drain    // in the background
+	emptying   *drain    // as part of an operation
 	paused     *pause    // nil while production is not
 	unswept    bool      // the engine may hold what the state does not know
 	late       time.Time // until then it may carry out a start that nobody waits for

@@ -15,6 +15,7 @@ type drain struct {
 	colour Colour
 	began  time.Time
 	limits proxy.DrainLimits
+	wait   *proxy.Drain
 	cancel context.CancelCauseFunc
 	ended  chan struct{}
 }
@@ -24,7 +25,7 @@ var errDrainOver = errors.New("the slot is needed for something else")
 // limits are how long things may last on a slot whose container will stop.
 func (a *App) limits() proxy.DrainLimits {
 	d := a.settings.Load().Drain
-	return proxy.DrainLimits{Requests: d.Timeout, Upgraded: d.Websockets}
+	return proxy.DrainLimits{Requests: d.Timeout, Upgraded: d.Websockets, Spread: d.Spread}
 }
 
 // drainBehind drains a slot in the background and then calls next, unless
@@ -35,14 +36,14 @@ func (a *App) drainBehind(c Colour, limits proxy.DrainLimits, next func(ctx cont
 		return
 	}
 	ctx, cancel := context.WithCancelCause(a.ctx)
-	d := &drain{colour: c, began: time.Now(), limits: limits, cancel: cancel, ended: make(chan struct{})}
+	d := &drain{colour: c, began: time.Now(), limits: limits, wait: backend.NewDrain(limits), cancel: cancel, ended: make(chan struct{})}
 	a.mu.Lock()
 	a.draining = d
 	a.mu.Unlock()
 	a.background.Go(func() {
 		defer close(d.ended)
 		defer cancel(nil)
-		result, err := backend.Drain(ctx, limits)
+		result, err := d.wait.Wait(ctx)
 		if err == nil {
 			a.drained(c, d.began, result)
 			if next != nil {
@@ -123,19 +124,34 @@ func (a *App) emptyOut(ctx context.Context, op *Operation, c Colour) (proxy.Drai
 	if backend == nil {
 		return proxy.DrainResult{}, nil
 	}
+	d := &drain{colour: c, began: time.Now(), limits: a.limits()}
+	d.wait = backend.NewDrain(d.limits)
+	a.setEmptying(d)
+	defer a.setEmptying(nil)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	shown := make(chan struct{})
 	go func() {
 		defer close(shown)
-		for sleep(ctx, time.Second) == nil {
-			op.progress(Progress{Text: "draining " + string(c) + ": " + inFlight(backend)})
+		for {
+			if now := a.drainStatus(d); now.InFlight+now.Upgraded > 0 {
+				op.progress(Progress{Text: "draining " + string(c) + ": " + inFlight(backend), Drain: now})
+			}
+			if sleep(ctx, time.Second) != nil {
+				return
+			}
 		}
 	}()
-	result, err := backend.Drain(ctx, a.limits())
+	result, err := d.wait.Wait(ctx)
 	cancel(nil)
 	<-shown
 	return result, err
+}
+
+func (a *App) setEmptying(d *drain) {
+	a.mu.Lock()
+	a.emptying = d
+	a.mu.Unlock()
 }
 
 func inFlight(b *proxy.Backend) string {

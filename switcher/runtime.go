@@ -87,4 +87,6 @@ type Progress struct {
 	Text  string `json:"text,omitempty"`
 	Done  int64  `json:"done,omitempty"`
 	Total int64  `json:"total,omitempty"`
+
+	Drain *DrainStatus `json:"drain,omitempty"` // what a drain still waits for
 }

@@ -37,6 +37,7 @@ type HealthSettings struct {
 type DrainSettings struct {
 	Timeout    time.Duration // requests
 	Websockets time.Duration // upgraded connections
+	Spread     time.Duration // over which those are closed after that
 }
 
 // Probes ask whether a release answers. The switcher does not know how.

@@ -73,15 +73,19 @@ type BakeStatus struct {
 	Until   time.Time `json:"until"`
 }
 
-// DrainStatus is a drain that goes on in the background.
+// DrainStatus is a drain that goes on.
 type DrainStatus struct {
 	Slot     Colour    `json:"slot"`
 	Began    time.Time `json:"began"`
 	InFlight int64     `json:"in_flight"`
 	Upgraded int64     `json:"upgraded"`
-	// When stragglers are ended; nil: not before their container stops.
+	Cut      int64     `json:"cut"`    // requests that were ended so far
+	Closed   int64     `json:"closed"` // long connections that were ended so far
+	// When stragglers are ended; nil: not before their container stops. Long
+	// connections are ended one by one from then on, the last at ClosedBy.
 	RequestsUntil *time.Time `json:"requests_until"`
 	UpgradedUntil *time.Time `json:"upgraded_until"`
+	ClosedBy      *time.Time `json:"closed_by"`
 }
 
 // OperationStatus is the operation that runs now.
@@ -117,7 +121,7 @@ type GateResult struct {
 // Status returns what the app looks like now.
 func (a *App) Status() Status {
 	a.mu.Lock()
-	op, d, alert, broken := a.op, a.draining, cmp.Or(a.alert, a.unrepaired), a.broken
+	op, d, alert, broken := a.op, cmp.Or(a.draining, a.emptying), cmp.Or(a.alert, a.unrepaired), a.broken
 	var paused *PauseStatus
 	if a.paused != nil {
 		paused = a.paused.status()
@@ -176,7 +180,8 @@ func (a *App) slotStatus(c Colour, slot Slot, settings *Settings) SlotStatus {
 }
 
 func (a *App) drainStatus(d *drain) *DrainStatus {
-	st := &DrainStatus{Slot: d.colour, Began: d.began}
+	soFar := d.wait.Result()
+	st := &DrainStatus{Slot: d.colour, Began: d.began, Cut: soFar.Requests, Closed: soFar.Upgraded}
 	if b := a.backend(d.colour); b != nil {
 		st.InFlight, st.Upgraded = b.InFlight(), b.Upgraded()
 	}
@@ -186,7 +191,8 @@ func (a *App) drainStatus(d *drain) *DrainStatus {
 	}
 	if d.limits.Upgraded > 0 {
 		t := d.began.Add(d.limits.Upgraded)
-		st.UpgradedUntil = &t
+		closed := t.Add(d.limits.Spread)
+		st.UpgradedUntil, st.ClosedBy = &t, &closed
 	}
 	return st
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"sofiacall.com/bluegreen/proxy"
 )
 
 // Switch moves production to the release in test, after every gate has
@@ -75,7 +73,7 @@ func (a *App) Plan(ctx context.Context, r SwitchRequest) (Plan, error) {
 	from, to := s.Active, s.Active.Other()
 	p := Plan{
 		From: from, To: to, Release: s.Slots[to].Release, Possible: true,
-		Drain: settings.Drain.Websockets, Bake: bakeFor(settings, r),
+		Drain: settings.Drain.Websockets + settings.Drain.Spread, Bake: bakeFor(settings, r),
 		Gates: a.passGates(ctx, to, r.Force),
 	}
 	if b := a.backend(from); b != nil {
@@ -144,7 +142,9 @@ func (a *App) proveSwitch(op *Operation, to Colour) (string, error) {
 			Hint: "the failed container is stopped and its logs are kept; fix the release and deploy again"}
 	}
 	told("production answers on %s", to)
-	a.drainBehind(from, proxy.DrainLimits{Upgraded: a.limits().Upgraded}, nil)
+	limits := a.limits()
+	limits.Requests = 0 // they may last: the old container stays
+	a.drainBehind(from, limits, nil)
 	return fmt.Sprintf("%s is live on %s%s", describe(a.state.Load().Slots[to].Release), to, a.bakeText()), nil
 }
 

@@ -112,7 +112,7 @@ func (e *edge) settings(app *config.App, f *front, runtime switcher.Runtime) swi
 			Path: app.Health.Path, Interval: app.Health.Interval, Timeout: app.Health.Timeout,
 			Rise: app.Health.Rise, Fall: app.Health.Fall, Deadline: app.Health.Deadline,
 		},
-		Drain: switcher.DrainSettings{Timeout: app.Drain.Timeout, Websockets: app.Drain.Websockets},
+		Drain: switcher.DrainSettings{Timeout: app.Drain.Timeout, Websockets: app.Drain.Websockets, Spread: app.Drain.Spread},
 		Bake:  app.Switch.Bake,
 	}
 }

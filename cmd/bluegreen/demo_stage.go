@@ -141,7 +141,7 @@ apps:
 %s
     slots: { blue: { port: %d }, green: { port: %d } }
     health: { interval: 500ms, deadline: 30s }
-    drain: { timeout: 10s, websockets: 4s }
+    drain: { timeout: 10s, websockets: 4s, spread: 2s }
     switch: { bake: 30s }
 `, s.https, s.path("admin.sock"), s.path("state"), s.path("logs"), s.app, demoHost, demoInternal, backend, ports[0], ports[1]), nil
 }

@@ -49,7 +49,7 @@ apps:
     container: { port: 3000, stop_grace_period: 2s }
     slots: { blue: { port: {{.Blue}} }, green: { port: {{.Green}} } }
     health: { interval: {{.Interval}}, timeout: 2s, deadline: {{.Deadline}} }
-    drain: { timeout: 2s, websockets: 2s }
+    drain: { timeout: 2s, websockets: 2s, spread: 0s }
     switch: { bake: 10m }
 `
 

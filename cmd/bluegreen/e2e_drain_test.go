@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 	"github.com/coder/websocket/wsjson"
 
+	"sofiacall.com/bluegreen/admin"
 	"sofiacall.com/bluegreen/internal/chat"
 	"sofiacall.com/bluegreen/switcher"
 )
@@ -58,5 +60,74 @@ func TestADrainedSlotIsIdleUntilItIsRoutedAgain(t *testing.T) {
 	e.must("rollback")
 	if got := e.release("app.localhost"); got != "a" {
 		t.Errorf("routed again, the drained slot does not serve: %q", got)
+	}
+}
+
+// sockets opens n WebSockets on production and returns where each tells the
+// close code with which it ended.
+func (e *testEdge) sockets(n int) <-chan websocket.StatusCode {
+	e.t.Helper()
+	ended := make(chan websocket.StatusCode, n)
+	for range n {
+		socket, _, err := websocket.Dial(e.t.Context(), "wss://app.localhost/ws", &websocket.DialOptions{HTTPClient: e.client()})
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		go func() {
+			defer socket.CloseNow()
+			for {
+				if _, _, err := socket.Read(context.WithoutCancel(e.t.Context())); err != nil {
+					ended <- websocket.CloseStatus(err)
+					return
+				}
+			}
+		}()
+	}
+	return ended
+}
+
+// WebSockets are kept until their deadline and then asked to leave one by one.
+// How many have left is shown while it happens.
+func TestADrainClosesWebSocketsOneByOneAndShowsIt(t *testing.T) {
+	t.Parallel()
+	e := newTestEdge(t, "")
+	e.WebSockets, e.Spread = "500ms", "3s"
+	e.configure()
+	e.start()
+	e.deploy("a")
+	const all = 60
+	ended := e.sockets(all)
+	e.deploy("b")
+	e.must("switch")
+	st := e.eventually("half of them are closed", func(st admin.Status) bool { return st.Drain != nil && st.Drain.Closed > 0 }).Drain
+	if st.Closed+st.Upgraded < all || st.Closed == all || st.ClosedBy == nil || st.ClosedBy.Sub(*st.UpgradedUntil) != 3*time.Second {
+		t.Errorf("the drain shows %+v", st)
+	}
+	if out := e.must("status").stdout; !strings.Contains(out, "of 60 closed") {
+		t.Errorf("status does not tell of the drain:\n%s", out)
+	}
+	for range all {
+		if code := <-ended; code != websocket.StatusServiceRestart {
+			t.Errorf("a WebSocket ended with %v, want to be asked to come back", code)
+		}
+	}
+	e.eventually("drained", func(st admin.Status) bool { return st.Drain == nil && st.Slots["blue"].Upgraded == 0 })
+	r := e.recorded().History
+	if last := r[len(r)-1]; last.Kind != switcher.KindDrain || !strings.Contains(last.Result, "60 long connections") || last.Took > 10*time.Second {
+		t.Errorf("the history ends with %+v", last)
+	}
+
+	// The same as an operation, which tells it line by line.
+	e.must("rollback")
+	e.must("discard")
+	ended = e.sockets(10)
+	e.deploy("c")
+	e.must("switch", "--bake", "0s")
+	out := e.must("cleanup", "--json").stdout
+	if !strings.Contains(out, `"drain":{"slot":"blue"`) || !strings.Contains(out, "long connections") {
+		t.Errorf("cleanup told nothing of its drain:\n%s", out)
+	}
+	for range 10 {
+		<-ended
 	}
 }

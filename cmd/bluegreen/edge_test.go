@@ -45,10 +45,10 @@ type testEdge struct {
 	Environment string // of the instances
 	Extra       string // lines of the app's section
 
-	Drain, WebSockets string         // deadlines
-	TLS               string         // the section
-	trusted           *x509.CertPool // nil: the edge's own CA
-	Apps              string         // further apps
+	Drain, WebSockets, Spread string         // deadlines
+	TLS                       string         // the section
+	trusted                   *x509.CertPool // nil: the edge's own CA
+	Apps                      string         // further apps
 }
 
 const edgeConfig = `edge: { http: "{{.HTTP}}", https: "{{.HTTPS}}" }
@@ -64,7 +64,7 @@ apps:
     process: { command: [{{.Chat}}], stop_grace_period: 2s, environment: { {{.Environment}} } }
     slots: { blue: { port: {{.Blue}} }, green: { port: {{.Green}} } }
     health: { interval: {{.Interval}}, timeout: 2s, deadline: {{.Deadline}} }
-    drain: { timeout: {{.Drain}}, websockets: {{.WebSockets}} }
+    drain: { timeout: {{.Drain}}, websockets: {{.WebSockets}}, spread: {{.Spread}} }
 {{.Extra}}
 {{.Apps}}`
 
@@ -90,7 +90,7 @@ func newTestEdge(t *testing.T, extra string) *testEdge {
 	e := &testEdge{
 		t: t, dir: dir, Dir: dir, App: "chat", Chat: self + ", chat, " + chatFaults, Interval: "200ms", Deadline: "20s",
 		Environment: `GORACE: "atexit_sleep_ms=0"`, // the race detector lets a program end a second late otherwise
-		HTTP:        loopback(ports[0]), HTTPS: loopback(ports[1]), Blue: ports[2], Green: ports[3], Extra: extra, Drain: "2s", WebSockets: "2s", TLS: "{ issuer: internal }",
+		HTTP:        loopback(ports[0]), HTTPS: loopback(ports[1]), Blue: ports[2], Green: ports[3], Extra: extra, Drain: "2s", WebSockets: "2s", Spread: "0s", TLS: "{ issuer: internal }",
 	}
 	e.configure()
 	t.Cleanup(e.clear)

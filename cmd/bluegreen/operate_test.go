@@ -209,7 +209,7 @@ func TestWaitStaysForWhatTheOldSlotHasInFlight(t *testing.T) {
 		time.AfterFunc(2*waitEvery, release) // the waiting must have seen it
 	}()
 	out, _ = d.does(0, "switch", "--wait", "--bake", "0s", "--timeout", "1m")
-	d.says(out, "blue has 1 request")
+	d.says(out, "drain                   1 request\n")
 	d.says(out, "blue is drained, nothing was cut")
 }
 
@@ -221,7 +221,7 @@ func TestWaitTellsWhatARollbackHasCut(t *testing.T) {
 	b.Switch(t)
 	b.Occupy(t)
 	out, _ := d.does(0, "rollback", "--wait", "--timeout", "1m")
-	d.says(out, "green has 1 request (")
+	d.says(out, "1 request, cut in ")
 	d.says(out, "ended at their deadline: 1 request")
 	if st := b.App.Status(); st.Active != "blue" || st.Slots["green"].State != switcher.Failed {
 		t.Errorf("status = %+v", st)

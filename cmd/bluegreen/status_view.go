@@ -232,21 +232,9 @@ func (v *statusView) bake() {
 
 func (v *statusView) drain() {
 	if d := v.st.Drain; d != nil {
-		v.row("drain", drainText(*d, v.now))
+		p := drainProgress(*d, v.now)
+		v.row("drain", pad(v.name(d.Slot), 7)+"  "+v.bar(p)+p.Text)
 	}
-}
-
-// drainText says what a drain still waits for, and how long at most.
-func drainText(d switcher.DrainStatus, now time.Time) string {
-	requests, upgraded := count(d.InFlight, "request"), count(d.Upgraded, "long connection")
-	return fmt.Sprintf("%s has %s%s and %s%s", d.Slot, requests, patience(d.RequestsUntil, now), upgraded, patience(d.UpgradedUntil, now))
-}
-
-func patience(until *time.Time, now time.Time) string {
-	if until == nil || !until.After(now) {
-		return ""
-	}
-	return " (" + span(until.Sub(now)) + " at most)"
 }
 
 func (v *statusView) operation() {

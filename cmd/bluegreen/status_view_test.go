@@ -67,10 +67,21 @@ func bakingStatus() admin.Status {
 	st.Bake = &switcher.BakeStatus{Release: "r13", Began: *before(48 * time.Second), Until: *after(9*time.Minute + 12*time.Second)}
 	st.Drain = &switcher.DrainStatus{
 		Slot: "blue", Began: *before(48 * time.Second), InFlight: 1, Upgraded: 41,
-		RequestsUntil: before(18 * time.Second), UpgradedUntil: after(4*time.Minute + 12*time.Second),
+		RequestsUntil: before(18 * time.Second), UpgradedUntil: after(4*time.Minute + 12*time.Second), ClosedBy: after(4*time.Minute + 22*time.Second),
 	}
 	st.Operation = &switcher.OperationStatus{ID: "k3v9q2x7ab", Kind: switcher.KindRollback, Actor: switcher.Self, Since: *before(2 * time.Second), Step: "probe"}
 	st.Alert = "b70e552 (r13) is unhealthy on green and is being rolled back"
+	return st
+}
+
+// closingStatus is a drain that ends what has outlived its deadline, while
+// production is paused and in maintenance.
+func closingStatus() admin.Status {
+	st := bakingStatus()
+	st.Operation, st.Alert = nil, ""
+	st.Drain.Upgraded, st.Drain.Closed, st.Drain.UpgradedUntil, st.Drain.ClosedBy = 180, 120, before(4*time.Second), after(6*time.Second)
+	st.Pause = &switcher.PauseStatus{Since: *before(12 * time.Second), Until: *after(18 * time.Second), By: "maria@host", Held: 214}
+	st.Maintenance = &switcher.Maintenance{Since: *before(3 * time.Minute), By: "maria@host", Message: "We are moving house.\nBack at 14:00."}
 	return st
 }
 
@@ -103,6 +114,9 @@ func TestStatusView(t *testing.T) {
 		{"status-testing-80.txt", testingStatus(), 80, true, false},
 		{"status-testing-plain.txt", testingStatus(), 80, false, false},
 		{"status-baking-120.txt", bakingStatus(), 120, true, false},
+		{"status-closing-120.txt", closingStatus(), 120, true, false},
+		{"status-closing-colours.txt", closingStatus(), 80, true, true},
+		{"status-closing-plain.txt", closingStatus(), 80, false, false},
 		{"status-baking-plain.txt", bakingStatus(), 80, false, false},
 		{"status-empty-100.txt", emptyStatus(), 100, true, false},
 	} {

@@ -58,8 +58,13 @@ func (s *steps) result(e switcher.Event) {
 }
 
 func (s *steps) progress(e switcher.Event) {
+	p := *e.Progress
+	if p.Drain != nil {
+		p = drainProgress(*p.Drain, e.Time)
+	}
+	text := s.out.bar(p) + printable(p.Text)
 	if s.out.live {
-		row := s.row(s.out.dim("·"), e.Step, 0, s.bar(*e.Progress)+printable(e.Progress.Text))
+		row := s.row(s.out.dim("·"), e.Step, 0, text)
 		s.out.printf("\r\x1b[2K%s", clip(row, s.out.size()-1))
 		s.drawn = true
 		return
@@ -68,22 +73,7 @@ func (s *steps) progress(e switcher.Event) {
 		return
 	}
 	s.within, s.told = e.Step, e.Time
-	s.line("", e.Step, 0, s.bar(*e.Progress)+printable(e.Progress.Text))
-}
-
-// bar draws how far work has come, if that is known.
-func (s *steps) bar(p switcher.Progress) string {
-	if p.Total <= 0 {
-		return ""
-	}
-	const cells = 20
-	share := min(1, float64(p.Done)/float64(p.Total))
-	percent := fmt.Sprintf("%3.0f %%  ", 100*share)
-	if !s.out.live {
-		return percent
-	}
-	full := int(share * cells)
-	return strings.Repeat("━", full) + s.out.dim(strings.Repeat("─", cells-full)) + " " + percent
+	s.line("", e.Step, 0, text)
 }
 
 // clear takes the line of progress off the terminal.

@@ -97,7 +97,7 @@ func (w *waiting) compare(ctx context.Context, now admin.Status) {
 	}
 	switch {
 	case now.Drain != nil:
-		w.say(switcher.Event{Step: "drain", Progress: &switcher.Progress{Text: drainText(*now.Drain, time.Now())}})
+		w.say(switcher.Event{Step: "drain", Progress: &switcher.Progress{Drain: now.Drain}})
 	case now.Bake != nil:
 		left, whole := time.Until(now.Bake.Until), now.Bake.Until.Sub(now.Bake.Began)
 		w.say(switcher.Event{Step: "bake", Progress: &switcher.Progress{
