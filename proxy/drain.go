@@ -5,7 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -36,6 +36,9 @@ type DrainResult struct {
 	// outlived their limit.
 	Requests int64
 	Upgraded int64
+	// Left is how many more of the Upgraded have outlived their limit and are
+	// still to be ended, one by one.
+	Left int64
 	// Elapsed is how long the drain took.
 	Elapsed time.Duration
 }
@@ -47,7 +50,8 @@ type Drain struct {
 	limits  DrainLimits
 	began   time.Time
 
-	requests, upgraded atomic.Int64 // cut so far
+	mu     sync.Mutex
+	result DrainResult // so far, without Elapsed
 
 	// What follows belongs to Wait.
 	cutRequests, cutUpgraded bool
@@ -68,7 +72,11 @@ func (b *Backend) Drain(ctx context.Context, l DrainLimits) (DrainResult, error)
 
 // Result returns how the drain goes, at any time.
 func (d *Drain) Result() DrainResult {
-	return DrainResult{Requests: d.requests.Load(), Upgraded: d.upgraded.Load(), Elapsed: time.Since(d.began)}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := d.result
+	r.Elapsed = time.Since(d.began)
+	return r
 }
 
 // Wait waits until nothing is in flight on the backend. What outlives its limit
@@ -113,14 +121,24 @@ func (d *Drain) Wait(ctx context.Context) (DrainResult, error) {
 // cut ends the flights whose limit has passed.
 func (d *Drain) cut() {
 	now := time.Now()
+	var swept DrainResult
 	d.eachOld(func(f *flight) {
-		switch f.cut(d.cutRequests, d.cutUpgraded && d.isDue(f, now), ErrDrained) {
+		due := d.cutUpgraded && d.isDue(f, now)
+		if d.cutUpgraded && !due {
+			swept.Left++
+		}
+		switch f.cut(d.cutRequests, due, ErrDrained) {
 		case cutRequest:
-			d.requests.Add(1)
+			swept.Requests++
 		case cutUpgrade:
-			d.upgraded.Add(1)
+			swept.Upgraded++
 		}
 	})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.result.Requests += swept.Requests
+	d.result.Upgraded += swept.Upgraded
+	d.result.Left = swept.Left
 }
 
 // eachOld calls visit for what was counted before the drain began.

@@ -161,7 +161,7 @@ func TestDrainThatIsCalledOffLeavesTheRest(t *testing.T) {
 		time.AfterFunc(time.Minute+5*time.Second, func() { cancel(over) })
 		r, err := d.Wait(ctx)
 		synctest.Wait()
-		if !errors.Is(err, over) || r.Upgraded < 45 || r.Upgraded > 55 || c.backend.Upgraded() != 100-r.Upgraded {
+		if !errors.Is(err, over) || r.Upgraded < 45 || r.Upgraded > 55 || c.backend.Upgraded() != 100-r.Upgraded || r.Left != 100-r.Upgraded {
 			t.Errorf("%v: %+v, %d are left", err, r, c.backend.Upgraded())
 		}
 		time.Sleep(time.Hour)

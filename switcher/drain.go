@@ -86,10 +86,17 @@ func (a *App) drained(c Colour, began time.Time, r proxy.DrainResult) {
 }
 
 func cutText(r proxy.DrainResult) string {
-	if r.Requests+r.Upgraded == 0 {
+	var cut []string
+	if r.Requests > 0 {
+		cut = append(cut, count(r.Requests, "request"))
+	}
+	if r.Upgraded > 0 {
+		cut = append(cut, count(r.Upgraded, "long connection"))
+	}
+	if len(cut) == 0 {
 		return ", nothing was cut"
 	}
-	return fmt.Sprintf("; ended at their deadline: %s, %s", count(r.Requests, "request"), count(r.Upgraded, "long connection"))
+	return "; ended at their deadline: " + strings.Join(cut, ", ")
 }
 
 func count(n int64, what string) string {

@@ -79,8 +79,9 @@ type DrainStatus struct {
 	Began    time.Time `json:"began"`
 	InFlight int64     `json:"in_flight"`
 	Upgraded int64     `json:"upgraded"`
-	Cut      int64     `json:"cut"`    // requests that were ended so far
-	Closed   int64     `json:"closed"` // long connections that were ended so far
+	Cut      int64     `json:"cut"`      // requests that were ended so far
+	Closed   int64     `json:"closed"`   // long connections that were ended so far
+	ToClose  int64     `json:"to_close"` // and that are still to be, once their time is up
 	// When stragglers are ended; nil: not before their container stops. Long
 	// connections are ended one by one from then on, the last at ClosedBy.
 	RequestsUntil *time.Time `json:"requests_until"`
@@ -181,7 +182,7 @@ func (a *App) slotStatus(c Colour, slot Slot, settings *Settings) SlotStatus {
 
 func (a *App) drainStatus(d *drain) *DrainStatus {
 	soFar := d.wait.Result()
-	st := &DrainStatus{Slot: d.colour, Began: d.began, Cut: soFar.Requests, Closed: soFar.Upgraded}
+	st := &DrainStatus{Slot: d.colour, Began: d.began, Cut: soFar.Requests, Closed: soFar.Upgraded, ToClose: soFar.Left}
 	if b := a.backend(d.colour); b != nil {
 		st.InFlight, st.Upgraded = b.InFlight(), b.Upgraded()
 	}

@@ -12,16 +12,16 @@ import (
 // requests and long connections go by themselves, then those that are left are
 // closed one by one.
 func drainProgress(d switcher.DrainStatus, now time.Time) switcher.Progress {
-	if d.Upgraded+d.Closed > 0 && d.UpgradedUntil != nil && !now.Before(*d.UpgradedUntil) {
-		whole := d.Closed + d.Upgraded
+	if d.ToClose+d.Closed > 0 && d.UpgradedUntil != nil && !now.Before(*d.UpgradedUntil) {
+		whole := d.Closed + d.ToClose
 		text := fmt.Sprintf("%d of %d closed", d.Closed, whole)
-		if d.ClosedBy != nil && d.ClosedBy.After(now) {
+		if d.ClosedBy != nil && d.ClosedBy.Sub(now) >= time.Second {
 			text += ", " + span(d.ClosedBy.Sub(now)) + " left"
 		}
 		if d.InFlight > 0 {
 			text += "; " + count(d.InFlight, "request")
 		}
-		return switcher.Progress{Text: text, Done: d.Closed, Total: whole}
+		return switcher.Progress{Text: text, Done: d.Closed, Total: whole, Drain: &d}
 	}
 	var parts []string
 	if d.InFlight > 0 {
@@ -51,7 +51,10 @@ func (t *terminal) bar(p switcher.Progress) string {
 	}
 	const cells = 20
 	share := min(1, float64(p.Done)/float64(p.Total))
-	percent := fmt.Sprintf("%3.0f %%  ", 100*share)
+	percent := ""
+	if p.Drain == nil { // which counts
+		percent = fmt.Sprintf("%3.0f %%  ", 100*share)
+	}
 	if !t.live {
 		return percent
 	}

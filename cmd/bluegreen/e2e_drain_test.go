@@ -100,7 +100,7 @@ func TestADrainClosesWebSocketsOneByOneAndShowsIt(t *testing.T) {
 	e.deploy("b")
 	e.must("switch")
 	st := e.eventually("half of them are closed", func(st admin.Status) bool { return st.Drain != nil && st.Drain.Closed > 0 }).Drain
-	if st.Closed+st.Upgraded < all || st.Closed == all || st.ClosedBy == nil || st.ClosedBy.Sub(*st.UpgradedUntil) != 3*time.Second {
+	if st.Closed+st.ToClose != all || st.ToClose == 0 || st.ClosedBy == nil || st.ClosedBy.Sub(*st.UpgradedUntil) != 3*time.Second {
 		t.Errorf("the drain shows %+v", st)
 	}
 	if out := e.must("status").stdout; !strings.Contains(out, "of 60 closed") {

@@ -243,7 +243,7 @@ func (v *statusView) operation() {
 		return
 	}
 	text := fmt.Sprintf("%s by %s for %s", v.bold(string(o.Kind)), o.Actor, span(v.now.Sub(o.Since)))
-	if o.Step != "" {
+	if o.Step != "" && o.Step != string(o.Kind) {
 		text += ", now " + o.Step
 	}
 	v.row("running", text+"  "+v.dim(o.ID))

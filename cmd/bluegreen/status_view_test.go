@@ -79,7 +79,7 @@ func bakingStatus() admin.Status {
 func closingStatus() admin.Status {
 	st := bakingStatus()
 	st.Operation, st.Alert = nil, ""
-	st.Drain.Upgraded, st.Drain.Closed, st.Drain.UpgradedUntil, st.Drain.ClosedBy = 180, 120, before(4*time.Second), after(6*time.Second)
+	st.Drain.Upgraded, st.Drain.ToClose, st.Drain.Closed, st.Drain.UpgradedUntil, st.Drain.ClosedBy = 182, 180, 120, before(4*time.Second), after(6*time.Second)
 	st.Pause = &switcher.PauseStatus{Since: *before(12 * time.Second), Until: *after(18 * time.Second), By: "maria@host", Held: 214}
 	st.Maintenance = &switcher.Maintenance{Since: *before(3 * time.Minute), By: "maria@host", Message: "We are moving house.\nBack at 14:00."}
 	return st
