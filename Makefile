@@ -54,6 +54,13 @@ bench: build bin/tools/caddy ## measure beside nginx, HAProxy and Caddy (ROUNDS=
 	CGO_ENABLED=0 go build -trimpath -o bin/bench ./bench
 	PATH=$$PATH:/usr/sbin bin/bench -rounds $(ROUNDS) -seconds $(SECONDS) -cases '$(CASES)' $(BENCH_FLAGS)
 
+.PHONY: profile
+profile: need-go ## take CPU profiles of bluegreen under small requests, into bin/profile
+	@scripts/bench.sh
+	CGO_ENABLED=0 go build -trimpath -o bin/bench ./bench
+	CGO_ENABLED=0 go build -overlay bench/profile/overlay.json -ldflags '-X main.version=$(VERSION)' -o bin/profile/bluegreen ./cmd/bluegreen
+	PATH=$$PATH:/usr/sbin bin/bench -profile -bluegreen bin/profile/bluegreen -out bin/profile -seconds 10 -cases '$(or $(CASES),https1-12b h2-12b)'
+
 # Built with the Go that builds bluegreen. The link tells which version it is.
 bin/tools/caddy: Makefile | need-go
 	GOBIN=$(CURDIR)/bin/tools go install $(CADDY)

@@ -31,7 +31,7 @@ type options struct {
 	switches, windows int
 	idle              int
 	files             int // that a program may have open
-	keep              bool
+	keep, profile     bool
 }
 
 func (o options) duration() time.Duration {
@@ -70,6 +70,7 @@ func runBench(ctx context.Context, args []string) error {
 	flags.IntVar(&o.windows, "windows", 12, "switches and reloads after which old-colour requests are looked for")
 	flags.IntVar(&o.idle, "idle", 10000, "idle WebSockets")
 	flags.BoolVar(&o.keep, "keep", false, "keep the folder with the contenders' configurations and logs")
+	flags.BoolVar(&o.profile, "profile", false, "take CPU profiles of a bluegreen that `make profile` has built, and nothing else")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -90,6 +91,9 @@ func runBench(ctx context.Context, args []string) error {
 	var err error
 	if o.files, err = raiseFiles(); err != nil {
 		return fmt.Errorf("raising the limit on open files: %w", err)
+	}
+	if o.profile {
+		return profile(ctx, o)
 	}
 	return run(ctx, o)
 }
