@@ -45,11 +45,11 @@ soak: need-go prepare ## a thousand switches and rollbacks under load
 # How long and what `make bench` measures: rounds of each case, seconds of each
 # proxy in a round, and cases by the beginning of their names (all if empty).
 ROUNDS  ?= 20
-SECONDS ?= 1.5
+SECONDS ?= 1.2
 CASES   ?=
 
 .PHONY: bench
-bench: build bin/tools/caddy ## measure beside nginx, HAProxy and Caddy (ROUNDS=20 SECONDS=1.5 CASES=https1-12b,h2)
+bench: build bin/tools/caddy ## measure beside nginx, HAProxy and Caddy (ROUNDS=20 SECONDS=1.2 CASES=https1-12b,h2)
 	@scripts/bench.sh
 	CGO_ENABLED=0 go build -trimpath -o bin/bench ./bench
 	PATH=$$PATH:/usr/sbin bin/bench -rounds $(ROUNDS) -seconds $(SECONDS) -cases '$(CASES)' $(BENCH_FLAGS)

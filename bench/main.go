@@ -58,7 +58,7 @@ func runBench(ctx context.Context, args []string) error {
 	var cases, contenders string
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
 	flags.IntVar(&o.rounds, "rounds", 20, "rounds of each case; 20 and more give a narrow interval")
-	flags.Float64Var(&o.seconds, "seconds", 1.5, "seconds that each contender is measured for in a round")
+	flags.Float64Var(&o.seconds, "seconds", 1.2, "seconds that each contender is measured for in a round")
 	flags.StringVar(&cases, "cases", "", "comma-separated names, or beginnings of names, of the cases to run; empty: all")
 	flags.StringVar(&contenders, "contenders", "", "comma-separated names of the proxies to run; empty: all")
 	flags.StringVar(&o.out, "out", "bench/results", "folder for the results")

@@ -44,14 +44,17 @@ func run(ctx context.Context, o options) (err error) {
 	if r.Machine, err = describe(o); err != nil {
 		return err
 	}
+	var problems []error // of some cases; the others are worth their time
 	for _, part := range []func(context.Context, *lab) error{r.runLoads, r.runHosts, r.runIdle, r.runSwitch, r.runWindows} {
-		if err := l.scoped(func() error { return part(ctx, l) }); err != nil {
-			return err
+		err := l.scoped(func() error { return part(ctx, l) })
+		if ctx.Err() != nil {
+			return errInterrupted
 		}
+		problems = append(problems, err)
 	}
 	r.Took, r.Marks = time.Since(r.Began).Round(time.Second).String(), r.marks()
 	r.print(os.Stdout)
-	return r.write(o.out)
+	return errors.Join(append(problems, r.write(o.out))...)
 }
 
 // runLoads runs the cases with one host.
@@ -69,12 +72,14 @@ func (r *report) runLoads(ctx context.Context, l *lab) error {
 	if err != nil {
 		return err
 	}
+	var problems []error
 	for _, c := range asked {
-		if err := r.runLoad(ctx, l, c, contenders, [][2]string{{bluegreen, nginx}, {bluegreen, caddy}}); err != nil {
-			return fmt.Errorf("case %s: %w", c.name, err)
+		if ctx.Err() != nil {
+			break
 		}
+		problems = append(problems, r.runLoad(ctx, l, c, contenders, [][2]string{{bluegreen, nginx}, {bluegreen, caddy}}))
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // runLoad runs one case, and compares the pairs of contenders in it.
@@ -85,7 +90,7 @@ func (r *report) runLoad(ctx context.Context, l *lab, c loadCase, contenders []*
 	}
 	all, err := inTurns(ctx, l, contenders, c.load)
 	if err != nil {
-		return err
+		return fmt.Errorf("case %s: %w", c.name, err)
 	}
 	result := caseResult{Name: c.name, Title: c.title, Unit: c.load.unit(), Series: all}
 	for _, pair := range pairs {
