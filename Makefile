@@ -59,7 +59,7 @@ profile: need-go ## take CPU profiles of bluegreen under small requests, into bi
 	@scripts/bench.sh
 	CGO_ENABLED=0 go build -trimpath -o bin/bench ./bench
 	CGO_ENABLED=0 go build -overlay bench/profile/overlay.json -ldflags '-X main.version=$(VERSION)' -o bin/profile/bluegreen ./cmd/bluegreen
-	PATH=$$PATH:/usr/sbin bin/bench -profile -bluegreen bin/profile/bluegreen -out bin/profile -seconds 10 -cases '$(or $(CASES),https1-12b h2-12b)'
+	PATH=$$PATH:/usr/sbin bin/bench -profile -bluegreen bin/profile/bluegreen -out bin/profile -seconds 20 -cases '$(or $(CASES),https1-12b h2-12b)'
 
 # Built with the Go that builds bluegreen. The link tells which version it is.
 bin/tools/caddy: Makefile | need-go

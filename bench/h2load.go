@@ -32,18 +32,8 @@ const slack = 150 * time.Millisecond
 func (h2load) unit() string { return "request" }
 
 // measure puts the load on a contender and measures from outside while it runs
-// evenly. A busy machine may come too late for that, and gets two more tries.
-func (h h2load) measure(ctx context.Context, l *lab, c *contender) (s sample, err error) {
-	for range 3 {
-		s, err = h.try(ctx, l, c)
-		if !errors.Is(err, errUneven) {
-			break
-		}
-	}
-	return s, err
-}
-
-func (h h2load) try(ctx context.Context, l *lab, c *contender) (sample, error) {
+// evenly.
+func (h h2load) measure(ctx context.Context, l *lab, c *contender) (sample, error) {
 	logFile := filepath.Join(l.dir, "requests.log")
 	defer os.Remove(logFile)
 	args := []string{
@@ -73,8 +63,7 @@ func (h h2load) try(ctx context.Context, l *lab, c *contender) (sample, error) {
 	if err != nil {
 		_ = cmd.Process.Kill()
 	}
-	ended := cmd.Wait()
-	if err := errors.Join(err, ended); err != nil {
+	if err := errors.Join(err, cmd.Wait()); err != nil {
 		return sample{}, fmt.Errorf("h2load: %w; its output:\n%s", err, output.String())
 	}
 	file, err := os.Open(logFile)
@@ -98,12 +87,13 @@ func (h h2load) try(ctx context.Context, l *lab, c *contender) (sample, error) {
 // windowOf opens a window soon after the log has its first line: h2load logs
 // no request of the warm-up.
 func (c *contender) windowOf(ctx context.Context, logFile string, duration time.Duration) (window, error) {
-	for waited := time.Duration(0); ; waited += 5 * time.Millisecond {
+	const patience = 5 * time.Second
+	for began := time.Now(); ; {
 		if info, err := os.Stat(logFile); err == nil && info.Size() > 0 {
 			return c.window(ctx, slack, duration)
 		}
-		if waited > 20*time.Second {
-			return window{}, errors.New("no request was answered")
+		if time.Since(began) > patience {
+			return window{}, errUneven
 		}
 		if err := pause(ctx, 5*time.Millisecond); err != nil {
 			return window{}, err

@@ -42,7 +42,7 @@ func (r *report) runHosts(ctx context.Context, l *lab) error {
 			all = append(all, c)
 		}
 	}
-	return r.runLoad(ctx, l, loadCase{caseHosts, "https/1.1, answers of 12 bytes, 1,000 connections to many hosts", spread{32, 1000}}, all, pairs)
+	return r.runLoad(ctx, l, loadCase{caseHosts, "https/1.1, answers of 12 bytes, 1,000 connections to many hosts", spread{40, 1000}}, all, pairs)
 }
 
 func withHosts(name string, n int) string { return fmt.Sprintf("%s, hosts: %d", name, n) }

@@ -78,7 +78,7 @@ func (w window) sample(requests []request) (sample, error) {
 		}
 		took = append(took, float64(r.took)/float64(time.Microsecond))
 	}
-	if first.After(w.from) || last.Add(longest).Before(w.to) {
+	if len(took)+failures == 0 || first.After(w.from) || last.Add(longest).Before(w.to) {
 		return sample{}, errUneven
 	}
 	if len(took) == 0 {
