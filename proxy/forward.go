@@ -29,6 +29,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 	// An upgrade that is not ours to relay is ignored (RFC 9110 §7.8).
 	pr.Out.Header.Del("Connection")
 	pr.Out.Header.Del("Upgrade")
+	pr.Out.Header.Del("Http2-Settings")
 	if pr.Out.Body != nil {
 		pr.Out.Body = &clientBody{
 			ReadCloser: pr.Out.Body,
@@ -41,9 +42,13 @@ func rewrite(pr *httputil.ProxyRequest) {
 }
 
 // cleanTrailer removes from the announced trailer fields those that a client
-// may not send as header fields either.
+// may not send as header fields either, and those that have to be known before
+// the body (RFC 9110 §6.5.1). HTTP/2 can announce one without a name.
 func cleanTrailer(announced http.Header) http.Header {
 	if len(announced) > 0 {
+		for _, name := range [...]string{"", "Host", "Authorization", "Cookie"} {
+			delete(announced, name)
+		}
 		dropForwarded(announced)
 		removeHopByHop(announced)
 	}
@@ -51,12 +56,12 @@ func cleanTrailer(announced http.Header) http.Header {
 }
 
 // address points out at the backend, with the client's Host and raw query
-// unchanged, and sets the fields that say where the request comes from.
+// unchanged but for bytes above ASCII, and sets the fields that say where the
+// request comes from.
 func (f *flight) address(out, in *http.Request) {
 	out.URL.Scheme = "http"
 	out.URL.Host = f.route.Backend.dialer.authority()
-	// A space, which HTTP/2 can carry, would end the target in a request line.
-	out.URL.RawQuery = strings.ReplaceAll(in.URL.RawQuery, " ", "%20")
+	out.URL.RawQuery = asciiQuery(in.URL.RawQuery)
 	out.Host = in.Host
 
 	dropForwarded(out.Header)
@@ -106,13 +111,17 @@ func oneOf(value, otherwise string, accepted ...string) string {
 }
 
 // dropForwarded removes every field with which a client could claim to be
-// someone else (CWE-348). Underscores count as hyphens, for many application
-// servers cannot tell them apart.
+// someone else (CWE-348) or its body another. Underscores count as hyphens,
+// for many application servers cannot tell them apart.
 func dropForwarded(h http.Header) {
 	for name := range h {
 		switch name[0] {
 		case 'F', 'X':
 			if claimsOrigin(name) {
+				delete(h, name)
+			}
+		case 'C', 'T':
+			if strings.Contains(name, "_") && (equalName(name, "Content-Length") || equalName(name, "Transfer-Encoding")) {
 				delete(h, name)
 			}
 		}
@@ -189,7 +198,7 @@ func removeHopByHop(h http.Header) {
 	}
 	for _, name := range [...]string{
 		"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate",
-		"Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+		"Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Http2-Settings",
 	} {
 		h.Del(name)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,8 +18,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	start := time.Now()
 	table := s.table.Load()
-	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
-		s.refuse(w, r, table.language, http.StatusMethodNotAllowed)
+	if !s.screen(w, r, table) {
 		return
 	}
 	service, ok := table.lookup(r.Host)
@@ -39,6 +39,29 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.id = requestID(r, f.trusted)
 	f.logged = loggedOf(r)
 	s.serve(f, service, table, r)
+}
+
+// screen answers what no service has to know of: methods and messages that
+// must not go further, and questions about the server as a whole (RFC 9110
+// §9.3.7). It reports whether the request goes on.
+func (s *Server) screen(w http.ResponseWriter, r *http.Request, table *Table) bool {
+	if mustClose(r) {
+		w.Header().Set("Connection", "close")
+	}
+	switch {
+	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
+		s.refuse(w, r, table.language, http.StatusMethodNotAllowed)
+	case !unambiguous(r):
+		s.refuse(w, r, table.language, http.StatusBadRequest)
+	case r.RequestURI == "*":
+		s.guard(w, r)
+		s.closeAfter(w, r)
+		w.Header().Set("Allow", allowedMethods)
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		return true
+	}
+	return false
 }
 
 // serve takes the request to the backend of the service's route. The flight
@@ -117,6 +140,9 @@ func (f *flight) brokenOff(r *http.Request) Failure {
 		return FailureClientSlow
 	case f.writeErr != nil || r.Context().Err() != nil:
 		return FailureClientGone
+	case f.failedBody() != nil:
+		failure, _ := classifyBody(r.Context(), f.failedBody())
+		return failure
 	default:
 		return FailureBody
 	}
@@ -130,8 +156,9 @@ func (s *Server) unanswered(_ http.ResponseWriter, r *http.Request, err error) {
 		"host", r.Host, "route", f.route.Label, "backend", f.route.Backend.Address(),
 		"failure", failure.String(), "error", err, "request", f.id)
 	if status == 0 {
+		// Returning would make the server answer 200.
 		f.failure = failure
-		return
+		panic(http.ErrAbortHandler)
 	}
 	s.fail(f, r, failure, status)
 }
@@ -146,9 +173,9 @@ func (f *flight) classify(ctx context.Context, err error) (Failure, int) {
 		return FailureDrained, http.StatusServiceUnavailable
 	case bodyErr == errBodyTooLarge:
 		return FailureTooLarge, http.StatusRequestEntityTooLarge
-	case isTimeout(bodyErr):
-		return FailureClientSlow, http.StatusRequestTimeout
-	case bodyErr != nil || ctx.Err() != nil:
+	case bodyErr != nil:
+		return classifyBody(ctx, bodyErr)
+	case ctx.Err() != nil:
 		return FailureClientGone, 0
 	case errors.As(err, &op) && op.Op == "dial":
 		if op.Timeout() {
@@ -159,6 +186,19 @@ func (f *flight) classify(ctx context.Context, err error) (Failure, int) {
 		return FailureTimeout, http.StatusGatewayTimeout
 	default:
 		return FailureReset, http.StatusBadGateway
+	}
+}
+
+// classifyBody does so for an error of the client's body.
+func classifyBody(ctx context.Context, err error) (Failure, int) {
+	var network net.Error
+	switch {
+	case isTimeout(err):
+		return FailureClientSlow, http.StatusRequestTimeout
+	case ctx.Err() != nil || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network):
+		return FailureClientGone, 0
+	default:
+		return FailureMalformed, http.StatusBadRequest
 	}
 }
 
@@ -188,10 +228,19 @@ func (f *flight) giveUp(failure Failure) {
 // refuse answers a request that belongs to no service.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, language string, status int) {
 	s.guard(w, r)
-	if s.stopping.Load() || r.ProtoMajor == 1 && r.Body != http.NoBody {
+	s.closeAfter(w, r)
+	if r.ProtoMajor == 1 && status == http.StatusBadRequest {
 		w.Header().Set("Connection", "close")
 	}
 	writePage(w, r, status, language)
+}
+
+// closeAfter ends the connection of a client that still owes a body which
+// nobody will read, or that shall connect anew.
+func (s *Server) closeAfter(w http.ResponseWriter, r *http.Request) {
+	if s.stopping.Load() || r.ProtoMajor == 1 && r.Body != http.NoBody {
+		w.Header().Set("Connection", "close")
+	}
 }
 
 // isProbe reports whether the request knows the probe secret.

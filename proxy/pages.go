@@ -9,7 +9,10 @@ import (
 	"strings"
 )
 
-const retryAfterSeconds = "5"
+const (
+	retryAfterSeconds = "5"
+	allowedMethods    = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+)
 
 // page is the text of an error page in one language.
 type page struct{ Title, Text string }
@@ -25,6 +28,10 @@ func text(status int, language string) page {
 		return en
 	}
 	switch status {
+	case http.StatusBadRequest:
+		return pick(
+			page{"Bad request", "The request is not valid. Please check the address."},
+			page{"Solicitud incorrecta", "La solicitud no es válida. Compruebe la dirección."})
 	case http.StatusUnauthorized:
 		return pick(
 			page{"Please sign in", "This address asks for a user name and a password."},
@@ -103,7 +110,7 @@ func (n notice) write(w http.ResponseWriter, r *http.Request) {
 	case status == http.StatusServiceUnavailable && h.Get("Retry-After") == "":
 		h.Set("Retry-After", retryAfterSeconds)
 	case status == http.StatusMethodNotAllowed && h.Get("Allow") == "":
-		h.Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+		h.Set("Allow", allowedMethods)
 	}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {

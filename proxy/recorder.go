@@ -86,6 +86,9 @@ const (
 	FailureHeld
 	// FailureMaintenance: the route shows a page instead of the backend.
 	FailureMaintenance
+	// FailureMalformed: the body of the request is not what its framing
+	// promised.
+	FailureMalformed
 )
 
 // Upstream reports whether the failure is the backend's.
@@ -93,7 +96,7 @@ func (f Failure) Upstream() bool { return f >= FailureDial && f <= FailureBody }
 
 var failureNames = [...]string{
 	"none", "dial", "reset", "timeout", "body", "no_backend", "drained", "denied", "client_gone", "client_slow",
-	"rate_limited", "too_large", "held", "maintenance",
+	"rate_limited", "too_large", "held", "maintenance", "malformed",
 }
 
 // String returns a short name that is fit for a metric label.

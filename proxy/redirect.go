@@ -12,8 +12,7 @@ import (
 // HTTPS with its path and raw query.
 func (s *Server) redirect(w http.ResponseWriter, r *http.Request) {
 	table := s.table.Load()
-	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
-		s.refuse(w, r, table.language, http.StatusMethodNotAllowed)
+	if !s.screen(w, r, table) {
 		return
 	}
 	if _, ok := table.lookup(r.Host); !ok {
@@ -25,9 +24,7 @@ func (s *Server) redirect(w http.ResponseWriter, r *http.Request) {
 	if s.httpsPort != 0 && s.httpsPort != 443 {
 		host = net.JoinHostPort(strings.Trim(host, "[]"), strconv.Itoa(s.httpsPort))
 	}
-	if r.Body != http.NoBody || s.stopping.Load() {
-		w.Header().Set("Connection", "close")
-	}
+	s.closeAfter(w, r)
 	writeRedirect(w, "https://"+host, r.URL)
 }
 

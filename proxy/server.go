@@ -283,9 +283,11 @@ func (s *Server) newServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           s.counted(h),
 		ReadHeaderTimeout: s.header,
-		IdleTimeout:       s.idle,
-		MaxHeaderBytes:    s.maxHeaderBytes,
-		ErrorLog:          serverErrors(s.log),
+		// ServeHTTP answers OPTIONS *, as it answers everything else.
+		DisableGeneralOptionsHandler: true,
+		IdleTimeout:                  s.idle,
+		MaxHeaderBytes:               s.maxHeaderBytes,
+		ErrorLog:                     serverErrors(s.log),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
 		},
