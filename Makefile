@@ -15,7 +15,7 @@ RACE := $(shell test -n "$$CI" || command -v gcc >/dev/null || echo no)
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: need-go ## build the static binary bin/bluegreen
@@ -29,14 +29,20 @@ demo: build ## watch a deploy, a switch and a rollback on loopback; needs no roo
 test: need-go prepare ## install and start what the tests need, then vet, lint and test everything
 	@$(MAKE) --no-print-directory lint go-test
 
+# Without the suites and attacks of `make conformance`, which take minutes and
+# want a quiet machine.
 .PHONY: go-test
 go-test: need-go ## only the Go tests, with what is there
 ifeq ($(RACE),no)
 	@echo 'make: no C compiler, so the tests run without the race detector'
-	CGO_ENABLED=0 go test -p 2 -timeout 12m ./...
+	packages=$$(go list ./...) && CGO_ENABLED=0 go test -p 2 -timeout 12m $$(echo "$$packages" | grep -v "/conformance$$")
 else
-	CGO_ENABLED=1 go test -race -p 2 -timeout 12m ./...
+	packages=$$(go list ./...) && CGO_ENABLED=1 go test -race -p 2 -timeout 12m $$(echo "$$packages" | grep -v "/conformance$$")
 endif
+
+.PHONY: conformance
+conformance: need-go prepare ## h2spec, slowhttptest, testssl and floods against the real program (4 min)
+	CGO_ENABLED=0 go test -count 1 -timeout 8m -parallel 8 -v ./conformance
 
 .PHONY: soak
 soak: need-go prepare ## a thousand switches and rollbacks under load

@@ -22,6 +22,8 @@ want git git
 want curl curl ca-certificates
 want shellcheck shellcheck
 want ip iproute2
+want slowhttptest slowhttptest
+want testssl testssl.sh
 "$here/engine.sh" --answers || want dockerd docker.io
 
 if [ -n "$missing" ]; then
