@@ -44,7 +44,7 @@ type BackendOptions struct {
 type Backend struct {
 	options       BackendOptions
 	headerTimeout time.Duration
-	dialer        dialer
+	dialer        *dialer
 	transport     *transport
 
 	requests atomic.Int64

@@ -20,14 +20,15 @@ const (
 type dialer struct {
 	network, address string
 	timeout          time.Duration
+	pause            time.Duration // before the second attempt
 }
 
 // newDialer takes host:port or unix:/path.
-func newDialer(address string, timeout time.Duration) dialer {
+func newDialer(address string, timeout time.Duration) *dialer {
 	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
-		return dialer{"unix", path, timeout}
+		return &dialer{"unix", path, timeout, firstDialPause}
 	}
-	return dialer{"tcp", address, timeout}
+	return &dialer{"tcp", address, timeout, firstDialPause}
 }
 
 // authority is what stands for the backend in a URL. It is never sent, for the
@@ -43,7 +44,7 @@ func (d *dialer) authority() string {
 // again for a moment: it may just be starting, and nothing was sent to it.
 func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	within := net.Dialer{Deadline: time.Now().Add(d.timeout)}
-	for attempt, pause := 1, firstDialPause; ; attempt, pause = attempt+1, 2*pause {
+	for attempt, pause := 1, d.pause; ; attempt, pause = attempt+1, 2*pause {
 		conn, err := within.DialContext(ctx, d.network, d.address)
 		if err == nil || attempt == dialAttempts || !notListening(err) || time.Until(within.Deadline) < pause {
 			return conn, err

@@ -31,7 +31,7 @@ const (
 // hands every request and response between three, takes the others. Writing
 // and parsing are net/http's in both cases.
 type transport struct {
-	dialer        dialer
+	dialer        *dialer
 	headerTimeout time.Duration
 	idle          idlePool
 	readers       sync.Pool // of *bufio.Reader
@@ -40,7 +40,7 @@ type transport struct {
 	h2c           bool
 }
 
-func newTransport(d dialer, idle, header time.Duration, h2c bool) *transport {
+func newTransport(d *dialer, idle, header time.Duration, h2c bool) *transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(!h2c)
 	protocols.SetUnencryptedHTTP2(h2c)

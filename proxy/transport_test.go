@@ -142,12 +142,17 @@ func TestConnectionIsUsedAgainAndClosedWithTheBackend(t *testing.T) {
 	}
 	b.Close()
 	eventually(t, "the connection is closed", func() bool { return s.open.Load() == 0 })
-	mustAsk(t, b, http.MethodGet)
+	for range 2 {
+		mustAsk(t, b, http.MethodGet)
+	}
+	if n := s.accepted.Load(); n != 2 {
+		t.Errorf("%d connections: a closed backend is not used again as before", n)
+	}
 }
 
 func TestConnectionInUseWhenTheBackendIsClosedIsNotKept(t *testing.T) {
 	s := startScripted(t, answers(answer))
-	b := s.backend(t)
+	b := s.backend(t, func(o *BackendOptions) { o.IdleTimeout = time.Hour })
 	response, err := b.transport.RoundTrip(request(t, t.Context(), http.MethodGet))
 	if err != nil {
 		t.Fatal(err)
@@ -171,34 +176,85 @@ func TestIdleConnectionIsClosedInTime(t *testing.T) {
 	}
 }
 
+// two returns responses on two connections, their bodies not yet read.
+func two(t *testing.T, b *Backend) (first, second *http.Response) {
+	t.Helper()
+	for _, r := range []**http.Response{&first, &second} {
+		response, err := b.transport.RoundTrip(request(t, t.Context(), http.MethodGet))
+		if err != nil {
+			t.Fatal(err)
+		}
+		*r = response
+	}
+	return first, second
+}
+
+func TestConnectionsBecomeTooOldOneAfterTheOther(t *testing.T) {
+	s := startScripted(t, answers(answer))
+	b := s.backend(t, func(o *BackendOptions) { o.IdleTimeout = 40 * time.Millisecond })
+	first, second := two(t, b)
+	_, _ = io.Copy(io.Discard, first.Body)
+	time.Sleep(20 * time.Millisecond)
+	_, _ = io.Copy(io.Discard, second.Body)
+	eventually(t, "both connections are closed", func() bool { return s.open.Load() == 0 })
+}
+
+// Taking turns would keep for ever what only a burst has needed.
+func TestConnectionsThatABurstHasLeftEnd(t *testing.T) {
+	s := startScripted(t, answers(answer))
+	b := s.backend(t, func(o *BackendOptions) { o.IdleTimeout = 500 * time.Millisecond })
+	first, second := two(t, b)
+	_, _ = io.Copy(io.Discard, first.Body)
+	_, _ = io.Copy(io.Discard, second.Body)
+	eventually(t, "only one connection is left", func() bool {
+		mustAsk(t, b, http.MethodGet)
+		return s.open.Load() == 1
+	})
+	b.Close()
+}
+
+func TestIdleConnectionsAreLimitedInNumber(t *testing.T) {
+	p := idlePool{timeout: time.Hour}
+	defer p.close()
+	for n := range idleConnsPerBackend + 1 {
+		ours, theirs := net.Pipe()
+		p.put(newUpstreamConn(nil, ours), time.Now())
+		_ = theirs.SetReadDeadline(time.Now())
+		_, err := theirs.Read(make([]byte, 1))
+		if closed := err == io.EOF; closed != (n == idleConnsPerBackend) {
+			t.Fatalf("connection %d of %d: closed %v", n+1, idleConnsPerBackend, closed)
+		}
+	}
+}
+
 // What a backend sends beyond its response, at once or later, must never be
 // the response to the next request.
 func TestBytesBeyondAResponseAreNeverTheNextOne(t *testing.T) {
 	const forged = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"
-	for name, serve := range map[string]func(n int, c streamConn, requests *bufio.Reader){
-		"at once": answers(answer + forged),
-		"later": func(_ int, c streamConn, requests *bufio.Reader) {
-			skipRequest(requests)
-			_, _ = io.WriteString(c, answer)
-			time.Sleep(5 * time.Millisecond)
-			_, _ = io.WriteString(c, forged)
-			skipRequest(requests)
-		},
-		"after no content": func(n int, c streamConn, requests *bufio.Reader) {
-			skipRequest(requests)
-			_, _ = io.WriteString(c, map[bool]string{true: "HTTP/1.1 204 No Content\r\n\r\n" + forged, false: answer}[n == 0])
-			skipRequest(requests)
-		},
+	for name, c := range map[string]struct{ response, later string }{
+		"at once":          {answer + forged, ""},
+		"later":            {answer, forged},
+		"after no content": {"HTTP/1.1 204 No Content\r\n\r\n" + forged, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := startScripted(t, serve)
+			read, sent := make(chan struct{}), make(chan struct{})
+			s := startScripted(t, func(_ int, conn streamConn, requests *bufio.Reader) {
+				skipRequest(requests)
+				_, _ = io.WriteString(conn, c.response)
+				<-read
+				_, _ = io.WriteString(conn, c.later)
+				sent <- struct{}{}
+				skipRequest(requests)
+			})
 			b := s.backend(t)
 			for range 3 {
 				if body := mustAsk(t, b, http.MethodGet); body == "forged" {
 					t.Error("a response that nobody asked for was handed out")
 				}
-				time.Sleep(10 * time.Millisecond)
+				read <- struct{}{}
+				receive(t, "all is sent", sent)
 			}
+			b.Close()
 		})
 	}
 }
@@ -329,7 +385,7 @@ func TestBackendThatJustStartsIsAwaitedForAMoment(t *testing.T) {
 		address := free.Addr().String()
 		_ = free.Close()
 		late := make(chan net.Listener, 1)
-		timer := time.AfterFunc(firstDialPause/2, func() {
+		timer := time.AfterFunc(firstDialPause, func() {
 			l, err := net.Listen("tcp", address)
 			if err != nil {
 				t.Error(err)
@@ -338,6 +394,7 @@ func TestBackendThatJustStartsIsAwaitedForAMoment(t *testing.T) {
 		})
 		defer timer.Stop()
 		b := backendAt(t, address)
+		b.dialer.pause = patience / 20
 		answered := make(chan error, 1)
 		go func() {
 			_, _, err := ask(t, b, method)
@@ -383,8 +440,9 @@ func TestHeaderThatDoesNotComeTimesOut(t *testing.T) {
 					_, _ = io.WriteString(c, sent)
 					skipRequest(requests)
 				})
-				b := s.backend(t, func(o *BackendOptions) { o.HeaderTimeout = timeout })
+				b := s.backend(t)
 				mustAsk(t, b, http.MethodGet)
+				b.transport.headerTimeout = timeout
 				if _, _, err := ask(t, b, http.MethodGet); !isTimeout(err) {
 					t.Errorf("%v is no timeout", err)
 				}
@@ -398,20 +456,21 @@ func TestHeaderThatDoesNotComeTimesOut(t *testing.T) {
 }
 
 func TestBodyMayTakeLongerThanTheHeader(t *testing.T) {
-	const timeout = 60 * time.Millisecond
+	const timeout = 400 * time.Millisecond
 	for name, beforeHeader := range map[string]time.Duration{"quick header": 0, "watched header": watchAfter + 5*time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			s := startScripted(t, func(_ int, c streamConn, requests *bufio.Reader) {
-				for skipRequest(requests) {
-					time.Sleep(beforeHeader)
-					_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsl")
-					time.Sleep(2 * timeout)
-					_, _ = io.WriteString(c, "ow")
-				}
+				skipRequest(requests)
+				time.Sleep(beforeHeader)
+				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsl")
+				time.Sleep(timeout + timeout/4)
+				_, _ = io.WriteString(c, "ow")
+				skipRequest(requests)
+				_, _ = io.WriteString(c, answer)
 			})
 			b := s.backend(t, func(o *BackendOptions) { o.HeaderTimeout = timeout })
-			for range 2 {
-				if body := mustAsk(t, b, http.MethodGet); body != "slow" {
+			for _, want := range []string{"slow", "ok"} {
+				if body := mustAsk(t, b, http.MethodGet); body != want {
 					t.Errorf("body %q", body)
 				}
 			}

@@ -85,7 +85,8 @@ func TestMissingSocketIsAwaitedForAMomentAndGivenUp(t *testing.T) {
 	if response, _ := e.get(false, "https://"+appHost+"/"); response.StatusCode != http.StatusBadGateway {
 		t.Errorf("status %d", response.StatusCode)
 	}
-	timer := time.AfterFunc(firstDialPause/2, func() {
+	b.dialer.pause = patience / 20
+	timer := time.AfterFunc(firstDialPause, func() {
 		l, err := net.Listen("unix", path)
 		if err != nil {
 			t.Error(err)
