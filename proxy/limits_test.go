@@ -225,7 +225,7 @@ func TestStreamedBodyOverTheLimitIsNeverWholeForTheBackend(t *testing.T) {
 				t.Errorf("status %d", response.StatusCode)
 			}
 			got := receive(t, "the exchange with the backend ends", connections)
-			if !bytes.Contains(got, []byte("Transfer-Encoding: chunked")) || bytes.HasSuffix(got, []byte("0\r\n\r\n")) {
+			if !bytes.Contains(got, []byte("Transfer-Encoding: chunked")) || bytes.HasSuffix(got, []byte("\r\n0\r\n\r\n")) {
 				t.Errorf("the backend got %q", got)
 			}
 			if o := e.recorder.only(t); o.Failure != FailureTooLarge || o.Status != http.StatusRequestEntityTooLarge {
@@ -250,7 +250,7 @@ func TestResponseThatHasBegunBreaksOffWhenTheBodyIsTooLarge(t *testing.T) {
 	if body, err := io.ReadAll(response.Body); err == nil {
 		t.Errorf("the client was told that %q is whole", body)
 	}
-	if got := receive(t, "the exchange with the backend ends", connections); bytes.HasSuffix(got, []byte("0\r\n\r\n")) {
+	if got := receive(t, "the exchange with the backend ends", connections); bytes.HasSuffix(got, []byte("\r\n0\r\n\r\n")) {
 		t.Errorf("the backend got %q", got)
 	}
 	if o := e.recorder.only(t); o.Failure != FailureTooLarge {
