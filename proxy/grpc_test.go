@@ -198,7 +198,9 @@ func TestGRPCDeadlineAndCancellationReachTheBackend(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(within(t), 500*time.Millisecond)
 	defer cancel()
-	if _, err := client.UnaryCall(ctx, &pb.SimpleRequest{ResponseSize: -1}); status.Code(err) != codes.DeadlineExceeded {
+	// The backend, which is told the deadline, may reset the call before the
+	// client itself gives up; that is a 502 then.
+	if _, err := client.UnaryCall(ctx, &pb.SimpleRequest{ResponseSize: -1}); status.Code(err) != codes.DeadlineExceeded && status.Code(err) != codes.Unavailable {
 		t.Errorf("%v", err)
 	}
 	receive(t, "the backend's context ends", b.ended)
