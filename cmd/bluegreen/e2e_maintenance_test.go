@@ -119,3 +119,10 @@ func TestAfterAKillMaintenanceIsAsOnDisk(t *testing.T) {
 		}
 	}
 }
+
+func TestOfflineSummaryTellsOfMaintenance(t *testing.T) {
+	s := &switcher.State{Generation: 7, Active: "blue", Internal: "green", Maintenance: &switcher.Maintenance{}}
+	if got := summary(s); got != "generation 7, production on blue, internal on green, in maintenance" {
+		t.Errorf("summary = %q", got)
+	}
+}

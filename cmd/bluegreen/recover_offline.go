@@ -108,7 +108,11 @@ func summary(s *switcher.State) string {
 	if s.Active == "" {
 		return fmt.Sprintf("generation %d, nothing is deployed", s.Generation)
 	}
-	return fmt.Sprintf("generation %d, production on %s, internal on %s", s.Generation, s.Active, s.Internal)
+	text := fmt.Sprintf("generation %d, production on %s, internal on %s", s.Generation, s.Active, s.Internal)
+	if s.Maintenance != nil {
+		text += ", in maintenance"
+	}
+	return text
 }
 
 // mayRestore asks whoever sits at the terminal. A script has to have said yes.
