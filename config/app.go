@@ -26,6 +26,9 @@ type App struct {
 	Compression bool `yaml:"compression"`
 	// Limits bound what one client may ask for; default none.
 	Limits Limits `yaml:"limits"`
+	// Paths lead requests below certain paths of all hosts of the app to other upstreams
+	// and folders; default none.
+	Paths []Path `yaml:"paths"`
 	// Pages is a folder of own error pages, relative to this file: 503.html, 5xx.html,
 	// maintenance.html and so on, for a language 503.es.html; default none.
 	Pages string `yaml:"pages"`

@@ -35,6 +35,9 @@ func (c *Config) places() []file {
 	files := []file{{"admin.socket", &c.Admin.Socket}, {"state.dir", &c.State.Dir}, {"logs.dir", &c.Logs.Dir}}
 	for name, a := range c.Apps {
 		files = append(files, file{"apps." + name + ".process.directory", &a.Process.Directory}, file{"apps." + name + ".pages", &a.Pages})
+		for i := range a.Paths {
+			files = append(files, file{index("apps."+name+".paths", i) + ".static", &a.Paths[i].Static})
+		}
 		for i := range a.Container.Volumes {
 			if v := &a.Container.Volumes[i]; v.Type == "bind" {
 				files = append(files, file{index("apps."+name+".container.volumes", i), &v.Source})
@@ -59,7 +62,7 @@ func resolvePaths(c *Config, r *report, dir string) {
 
 // CheckFiles reports, as an *Error, every file that the configuration names and that
 // is not there or cannot be read: certificates, keys, roots, env_file, the
-// directories of processes and the folders of error pages. Load does not look at them, so that a file can be checked
+// directories of processes and the folders of error pages and paths. Load does not look at them, so that a file can be checked
 // on another machine.
 func (c *Config) CheckFiles() error {
 	r := newReport(c.lines)
@@ -83,6 +86,12 @@ func (c *Config) CheckFiles() error {
 	for name, a := range c.Apps {
 		if a.Pages != "" {
 			checkPages(r, "apps."+name+".pages", a.Pages)
+		}
+		for i, p := range a.Paths {
+			key := index("apps."+name+".paths", i) + ".static"
+			if info, err := os.Stat(p.Static); p.Static != "" && (err != nil || !info.IsDir()) {
+				r.key(key, "there is no folder %s: create it or correct the path", r.shown(key, p.Static))
+			}
 		}
 	}
 	return newError(c.name, r.problems)

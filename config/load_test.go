@@ -119,12 +119,16 @@ func TestEveryKeyIsRead(t *testing.T) {
 		HSTS:        HSTS{9000 * time.Hour, true, true},
 		Compression: true,
 		Pages:       dir + "/pages",
-		Limits:      Limits{Rate: 12.5, Burst: 40, Body: 100 << 20},
-		Access:      everyAccess(dir),
-		Runtime:     "docker",
-		Image:       "registry.example.com:5000/team/chat",
-		Pull:        "missing",
-		Slots:       Slots{Slot{4001}, Slot{4002}},
+		Paths: []Path{
+			{Path: "/app/", Upstream: "127.0.0.1:4000", Strip: true}, {Path: "/events", Upstream: "unix:/run/front.sock"},
+			{Path: "/assets/", Static: dir + "/assets", Cache: 24 * time.Hour}, {Path: "/", Static: "/srv/front"}, {Path: "/api/", Upstream: "app"},
+		},
+		Limits:  Limits{Rate: 12.5, Burst: 40, Body: 100 << 20},
+		Access:  everyAccess(dir),
+		Runtime: "docker",
+		Image:   "registry.example.com:5000/team/chat",
+		Pull:    "missing",
+		Slots:   Slots{Slot{4001}, Slot{4002}},
 		Container: Container{
 			Name:        "chat_{colour}_1",
 			Port:        8080,
@@ -255,7 +259,7 @@ func TestAllProblemsAreListedByLineAndCounted(t *testing.T) {
 	want := `bluegreen.yaml:1: language: must be en or es, is "fr"
 bluegreen.yaml:3: apps.a.image: is missing: name the repository, such as ghcr.io/example/app
 bluegreen.yaml:6: apps.a.health.rise: must be at least 1, is 0
-bluegreen.yaml:7: apps.a.colour: unknown key; known here: access, canonical, compression, container, drain, health, hsts, image, internal, limits, pages, process, production, pull, runtime, slots, switch, upstream
+bluegreen.yaml:7: apps.a.colour: unknown key; known here: access, canonical, compression, container, drain, health, hsts, image, internal, limits, pages, paths, process, production, pull, runtime, slots, switch, upstream
 4 problems in bluegreen.yaml`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

@@ -55,3 +55,13 @@ func page(name string, size int) func(dir string) error {
 		return os.WriteFile(filepath.Join(dir, name), []byte(strings.Repeat("x", size)), 0o600)
 	}
 }
+
+func TestAFolderThatIsNotThereIsListedWithItsLine(t *testing.T) {
+	dir := t.TempDir()
+	c := load(t, write(t, dir, "bluegreen.yaml", oneApp+"    paths:\n      - { path: /a, static: . }\n      - { path: /b, static: gone }\n"), Options{})
+	c.name = "bluegreen.yaml"
+	want := "bluegreen.yaml:8: apps.a.paths[1].static: there is no folder \"gone\": create it or correct the path\n1 problem in bluegreen.yaml"
+	if err := c.CheckFiles(); fmt.Sprint(err) != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}

@@ -34,6 +34,50 @@ func TestFrontMistakesAreExplained(t *testing.T) {
 			want: []string{`6: apps.a.compression: must be true or false, is "gzip"`},
 		},
 		{
+			name: "paths that are none",
+			app: `paths:
+  - { upstream: "127.0.0.1:4000" }
+  - { path: "/a/../b", upstream: app }
+  - { path: "/a%20b", upstream: app }
+  - { path: "//a", upstream: app }
+  - { path: /x, upstream: app }
+  - { path: /x, upstream: app }`,
+			want: []string{
+				"7: apps.a.paths[0].path: is missing: write a path such as /app/",
+				`8: apps.a.paths[1].path: must begin with a slash and be without //, . and .., is "/a/../b"`,
+				`9: apps.a.paths[2].path: must be written plainly, without %, ?, #, ;, \ and spaces, is "/a%20b"`,
+				`10: apps.a.paths[3].path: must begin with a slash and be without //, . and .., is "//a"`,
+				`12: apps.a.paths[5].path: "/x" is taken by apps.a.paths[4].path (line 11): give each its own`,
+			},
+		},
+		{
+			name: "paths that lead nowhere",
+			app: `paths:
+  - { path: /a }
+  - { path: /b, upstream: "127.0.0.1:4000", static: /srv }
+  - { path: /c, upstream: "http://127.0.0.1:4000" }
+  - { path: /d, upstream: ":4000" }
+  - { path: /e, upstream: unix:run/x.sock }
+  - { path: /f, upstream: "127.0.0.1:3001" }
+  - { path: /g, static: /srv, strip: true }
+  - { path: /h, upstream: app, cache: 1h }`,
+			want: []string{
+				"7: apps.a.paths[0]: leads nowhere: write upstream with an address, or static with a folder",
+				"8: apps.a.paths[1].static: excludes upstream: a path leads to one place",
+				`9: apps.a.paths[2].upstream: must be host:port, unix:/path of a socket, or app, is "http://127.0.0.1:4000"`,
+				`10: apps.a.paths[3].upstream: must be host:port, unix:/path of a socket, or app, is ":4000"`,
+				`11: apps.a.paths[4].upstream: needs the absolute path of the socket, such as unix:/run/front.sock, is "unix:run/x.sock"`,
+				"12: apps.a.paths[5].upstream: is a slot of the app, which a switch would not move: write app for whichever slot is routed to",
+				"13: apps.a.paths[6].strip: has a meaning only with the upstream of somebody else: remove it",
+				"14: apps.a.paths[7].cache: has a meaning only with static: remove it",
+			},
+		},
+		{
+			name: "a path that takes everything",
+			app:  "paths: [{ path: /, static: /srv }]",
+			want: []string{"6: apps.a.paths[0].path: leaves nothing for the app: add a path with upstream: app, or make this one longer"},
+		},
+		{
 			name: "a list of pages",
 			app:  "pages: [503.html]",
 			want: []string{`6: apps.a.pages: must be a single value`},

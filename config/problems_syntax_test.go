@@ -160,7 +160,7 @@ func TestUnknownKeysAreRefusedAtEveryLevel(t *testing.T) {
 			name: "app",
 			app:  "database: {}",
 			want: []string{
-				"6: apps.a.database: unknown key; known here: access, canonical, compression, container, drain, health, hsts, image, internal, limits, pages, process, production, pull, runtime, slots, switch, upstream",
+				"6: apps.a.database: unknown key; known here: access, canonical, compression, container, drain, health, hsts, image, internal, limits, pages, paths, process, production, pull, runtime, slots, switch, upstream",
 			},
 		},
 		{

@@ -13,6 +13,7 @@ const preloadAge = 365 * 24 * time.Hour
 func validateFront(a *App, key string, r *report) {
 	validateCanonical(a, key+".canonical", r)
 	validateHSTS(a.HSTS, key+".hsts", r)
+	validatePaths(a, key+".paths", r)
 	validateLimits(a.Limits, key+".limits", r)
 }
 

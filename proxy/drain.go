@@ -127,7 +127,7 @@ func (d *Drain) cut() {
 		if d.cutUpgraded && !due {
 			swept.Left++
 		}
-		switch f.cut(d.cutRequests, due, ErrDrained) {
+		switch f.cut(d.backend, d.cutRequests, due, ErrDrained) {
 		case cutRequest:
 			swept.Requests++
 		case cutUpgrade:

@@ -26,7 +26,7 @@ func newCrowd(t *testing.T) *crowd {
 }
 
 func (c *crowd) flight() *flight {
-	f := &flight{server: c.server, route: &Route{Backend: c.backend}, start: time.Now()}
+	f := &flight{server: c.server, route: &Route{Backend: c.backend}, backend: c.backend, start: time.Now()}
 	c.backend.acquire()
 	f.slot = c.backend.flights.add(f)
 	return f

@@ -20,6 +20,8 @@ type flight struct {
 	server   *Server
 	language string // of the error pages
 	route    *Route
+	backend  *Backend   // that the request is counted on; nil: none
+	path     *pathRoute // the path route that serves it; nil: none does
 	client   netip.Addr
 	peer     string // client as text, once it was asked for
 	trusted  bool   // the peer is a trusted proxy
@@ -179,6 +181,7 @@ func (f *flight) finish() {
 			Held:      f.held,
 			BytesIn:   f.received.Load(),
 			BytesOut:  f.bytesOut,
+			Path:      f.path.name(),
 			Failure:   f.failure,
 		})
 	}
@@ -189,7 +192,7 @@ func (f *flight) finish() {
 	case f.streaming:
 		f.endStream()
 	case f.slot != nil:
-		f.route.Backend.release()
+		f.backend.release()
 	}
 }
 
@@ -202,16 +205,17 @@ const (
 )
 
 // cut ends the flight if it is of a kind that is to end, and says which kind
-// was ended; only the first cut counts.
+// was ended; only the first cut counts. With a backend, a flight that has left
+// it is spared.
 //
 // Cancelling ends the exchange with the backend, so that a request without an
 // answer gets its error page and an event stream the end of its body. A client
 // that is in the way is overcome by deadlines: one that does not send its body
 // at once, one that does not read after a grace.
-func (f *flight) cut(requests, upgraded bool, cause error) cutKind {
+func (f *flight) cut(from *Backend, requests, upgraded bool, cause error) cutKind {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.severed {
+	if f.severed || from != nil && from != f.backend {
 		return cutNothing
 	}
 	if f.relay != nil {

@@ -34,7 +34,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 		pr.Out.Body = &clientBody{
 			ReadCloser: pr.Out.Body,
 			flight:     f,
-			mayRest:    f.route.Backend.transport.h2c && isGRPC(pr.In.Header),
+			mayRest:    f.backend.transport.h2c && isGRPC(pr.In.Header),
 			trailer:    cleanTrailer(pr.Out.Trailer),
 			received:   pr.In.Trailer,
 		}
@@ -60,9 +60,12 @@ func cleanTrailer(announced http.Header) http.Header {
 // request comes from.
 func (f *flight) address(out, in *http.Request) {
 	out.URL.Scheme = "http"
-	out.URL.Host = f.route.Backend.dialer.authority()
+	out.URL.Host = f.backend.dialer.authority()
 	out.URL.RawQuery = asciiQuery(in.URL.RawQuery)
 	out.Host = in.Host
+	if f.path != nil && f.path.Strip {
+		f.path.strip(out.URL)
+	}
 
 	dropForwarded(out.Header)
 	if f.route.Policy.Links.active() {
@@ -88,6 +91,9 @@ func (f *flight) address(out, in *http.Request) {
 	h["X-Forwarded-Proto"] = []string{proto}
 	h["X-Real-Ip"] = []string{peer}
 	h[requestIDHeader] = []string{f.id}
+	if f.path != nil && f.path.Strip {
+		h["X-Forwarded-Prefix"] = []string{strings.TrimSuffix(f.path.Path, "/")}
+	}
 }
 
 // appendPeer returns the X-Forwarded-For of a trusted proxy with the proxy
@@ -208,7 +214,7 @@ func removeHopByHop(h http.Header) {
 type dispatch struct{}
 
 func (dispatch) RoundTrip(r *http.Request) (*http.Response, error) {
-	return flightOf(r.Context()).route.Backend.transport.RoundTrip(r)
+	return flightOf(r.Context()).backend.transport.RoundTrip(r)
 }
 
 const copyBuffer = 32 << 10

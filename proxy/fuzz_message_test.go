@@ -32,7 +32,7 @@ func FuzzForwardedRequestIsOneStrictRequest(f *testing.F) {
 		if err != nil || !servable(in) || in.Method == http.MethodConnect || !unambiguous(in) {
 			return
 		}
-		fl := &flight{route: &Route{Backend: backend}, client: netip.MustParseAddr("127.0.0.1"), id: "id"}
+		fl := &flight{route: &Route{Backend: backend}, backend: backend, client: netip.MustParseAddr("127.0.0.1"), id: "id"}
 		fl.ctx = flightContext{context.Background(), fl}
 		var out *http.Request
 		if isWebSocket(in) {

@@ -72,7 +72,8 @@ func (s *Server) serve(f *flight, service *Service, table *Table, r *http.Reques
 	f.ctx, f.cancel = flightContext{ctx, f}, cancel
 	refused := s.enter(f, service, r)
 	if refused == FailureNone && f.route.Backend != nil {
-		f.slot = f.route.Backend.flights.add(f)
+		f.backend = f.route.Backend
+		f.slot = f.backend.flights.add(f)
 	}
 	defer f.finish()
 
@@ -92,12 +93,11 @@ func (s *Server) serve(f *flight, service *Service, table *Table, r *http.Reques
 	case f.shut(r):
 		s.showMaintenance(f, r)
 	case s.overLimit(f, r):
-	case f.route.Backend == nil:
+	case s.elsewhere(f, r):
+	case f.backend == nil:
 		s.fail(f, r, FailureNoBackend, http.StatusServiceUnavailable)
-	case isWebSocket(r):
-		s.upgrade(f, r.WithContext(&f.ctx))
 	default:
-		s.forward(f, r.WithContext(&f.ctx))
+		s.proxy(f, r)
 	}
 }
 
@@ -153,7 +153,7 @@ func (s *Server) unanswered(_ http.ResponseWriter, r *http.Request, err error) {
 	f := flightOf(r.Context())
 	failure, status := f.classify(r.Context(), err)
 	s.log.Log(context.Background(), failure.level(), "request not served",
-		"host", r.Host, "route", f.route.Label, "backend", f.route.Backend.Address(),
+		"host", r.Host, "route", f.route.Label, "backend", f.backend.Address(),
 		"failure", failure.String(), "error", err, "request", f.id)
 	if status == 0 {
 		// Returning would make the server answer 200.

@@ -36,6 +36,10 @@ func text(status int, language string) page {
 		return pick(
 			page{"Please sign in", "This address asks for a user name and a password."},
 			page{"Inicie sesión", "Esta dirección pide un usuario y una contraseña."})
+	case http.StatusNotFound:
+		return pick(
+			page{"Not found", "There is nothing at this address. Please check the spelling."},
+			page{"No encontrado", "No hay nada en esta dirección. Compruebe que está bien escrita."})
 	case http.StatusForbidden:
 		return pick(
 			page{"Access denied", "This address is not open to you. If you were given a link to it, the link may have expired."},

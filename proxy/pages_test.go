@@ -41,7 +41,7 @@ func TestErrorPageSuitsTheClient(t *testing.T) {
 }
 
 func TestEveryStatusHasAPageInBothLanguages(t *testing.T) {
-	for _, status := range []int{403, 405, 408, 413, 421, 429, 502, 503, 504} {
+	for _, status := range []int{400, 403, 404, 405, 408, 413, 421, 429, 502, 503, 504} {
 		en, es := text(status, "en"), text(status, "es")
 		if en.Title == "" || en.Text == "" || en == es {
 			t.Errorf("%d: %+v, %+v", status, en, es)

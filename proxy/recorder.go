@@ -34,6 +34,9 @@ type Observation struct {
 	Held time.Duration
 	// BytesIn and BytesOut count body bytes from and to the client.
 	BytesIn, BytesOut int64
+	// Path is the path route that served the request; empty: none, so that
+	// it tells something about the release.
+	Path string
 	// Failure says what went wrong, if anything did.
 	Failure Failure
 }
@@ -44,6 +47,8 @@ type UpgradeObservation struct {
 	Duration time.Duration
 	// BytesIn and BytesOut count bytes from and to the client.
 	BytesIn, BytesOut int64
+	// Path is as in Observation.
+	Path string
 	// Cut says that a drain or a shutdown ended it.
 	Cut bool
 }
@@ -89,6 +94,9 @@ const (
 	// FailureMalformed: the body of the request is not what its framing
 	// promised.
 	FailureMalformed
+	// FailureAmbiguous: the path of the request can be read as that of two
+	// places.
+	FailureAmbiguous
 )
 
 // Upstream reports whether the failure is the backend's.
@@ -96,7 +104,7 @@ func (f Failure) Upstream() bool { return f >= FailureDial && f <= FailureBody }
 
 var failureNames = [...]string{
 	"none", "dial", "reset", "timeout", "body", "no_backend", "drained", "denied", "client_gone", "client_slow",
-	"rate_limited", "too_large", "held", "maintenance", "malformed",
+	"rate_limited", "too_large", "held", "maintenance", "malformed", "ambiguous",
 }
 
 // String returns a short name that is fit for a metric label.

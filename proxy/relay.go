@@ -220,11 +220,12 @@ func (r *relay) over() {
 			Duration: duration,
 			BytesIn:  r.bytesIn.Load(),
 			BytesOut: r.bytesOut.Load(),
+			Path:     f.path.name(),
 			Cut:      r.ending.Load(),
 		})
 	}
 	f.slot.Store(nil)
-	f.route.Backend.releaseUpgraded()
+	f.backend.releaseUpgraded()
 	r.set.remove(r)
 }
 

@@ -66,6 +66,8 @@ type Policy struct {
 	BodyLimit int64
 	// Compress has responses compressed that the backend sends as they are.
 	Compress bool
+	// Paths lead requests below certain paths elsewhere; nil leads none.
+	Paths *Paths
 	// Pages take the place of the edge's own error pages; nil has none.
 	Pages *Pages
 	// Language of the error pages when the client prefers none of theirs:

@@ -21,7 +21,7 @@ func (f *flight) beginStream() {
 	f.mu.Lock()
 	f.streaming = true
 	f.mu.Unlock()
-	if b := f.route.Backend; b != nil {
+	if b := f.backend; b != nil {
 		b.upgrade()
 	}
 	f.server.streams.add(f)
@@ -29,7 +29,7 @@ func (f *flight) beginStream() {
 
 func (f *flight) endStream() {
 	f.server.streams.remove(f)
-	if b := f.route.Backend; b != nil {
+	if b := f.backend; b != nil {
 		b.releaseUpgraded()
 	}
 }
@@ -77,7 +77,7 @@ func (s *streams) add(f *flight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
-		f.cut(false, true, errStopping)
+		f.cut(nil, false, true, errStopping)
 	}
 	if s.open == nil {
 		s.open = make(map[*flight]struct{})
@@ -97,6 +97,6 @@ func (s *streams) stop() {
 	defer s.mu.Unlock()
 	s.stopping = true
 	for f := range s.open {
-		f.cut(false, true, errStopping)
+		f.cut(nil, false, true, errStopping)
 	}
 }

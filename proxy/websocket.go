@@ -74,7 +74,7 @@ type handshake struct {
 // handshake sends the request on a connection of its own and reads the
 // response. A cut and a client that leaves end it through the context.
 func (f *flight) handshake(r *http.Request) (*handshake, error) {
-	b := f.route.Backend
+	b := f.backend
 	conn, err := b.dialer.dial(&f.ctx)
 	if err != nil {
 		return nil, err
@@ -217,6 +217,6 @@ func (f *flight) handOver(r *relay) bool {
 	f.status = http.StatusSwitchingProtocols
 	f.firstByte = time.Since(f.start)
 	f.logged.keep()
-	f.route.Backend.upgrade()
+	f.backend.upgrade()
 	return true
 }

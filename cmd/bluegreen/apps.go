@@ -67,6 +67,7 @@ func (e *edge) newRuntimeOrBroken(app *config.App) (closingRuntime, error) {
 func (h *hosted) close() {
 	h.app.Close()
 	h.runtime.Close()
+	h.front.close()
 }
 
 // appsDir holds a folder with the recorded state of each app.

@@ -194,8 +194,12 @@ func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[
 			h.runtime.Close()
 			h.runtime = runtime
 		}
+		old := h.front
 		h.section, h.front = *app, fronts[name]
 		h.app.Apply(e.settings(app, h.front, h.runtime))
+		if old != h.front {
+			old.close()
+		}
 	}
 	e.server.SetTable(table)
 	e.announcers.Store(&next.Edge.ProxyProtocol)
@@ -203,6 +207,7 @@ func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[
 		if next.Apps[name] == nil {
 			h.stop()
 			h.runtime.Close()
+			h.front.close()
 			delete(e.apps, name)
 		}
 	}

@@ -14,11 +14,12 @@ import (
 type front struct {
 	section *config.App
 	pages   *proxy.Pages
+	paths   *proxy.Paths
 }
 
 // newFront reads what the section names.
 func newFront(app *config.App) (*front, error) {
-	f := &front{section: app}
+	f := &front{section: app, paths: newPaths(app)}
 	if app.Pages == "" {
 		return f, nil
 	}
@@ -36,9 +37,39 @@ func (e *edge) newFrontOrBare(app *config.App) *front {
 	f, err := newFront(app)
 	if err != nil {
 		e.log.Error("app goes without its own error pages", "app", app.Name, "error", err)
-		return &front{section: app}
+		return &front{section: app, paths: newPaths(app)}
 	}
 	return f
+}
+
+// newPaths makes the backends of path routes, which the front owns. A folder
+// that is not there yet is looked for with every request.
+func newPaths(app *config.App) *proxy.Paths {
+	if len(app.Paths) == 0 {
+		return nil
+	}
+	var options []proxy.PathOptions
+	for _, p := range app.Paths {
+		o := proxy.PathOptions{Path: p.Path, Strip: p.Strip, Cache: p.Cache}
+		switch {
+		case p.Static != "":
+			o.Static = folder(p.Static)
+		case p.Upstream != config.UpstreamApp:
+			o.Backend = proxy.NewBackend(proxy.BackendOptions{
+				Address: p.Upstream, IdleTimeout: app.Upstream.IdleTimeout, HeaderTimeout: app.Upstream.HeaderTimeout, DialTimeout: app.Upstream.DialTimeout,
+			})
+		}
+		options = append(options, o)
+	}
+	return proxy.NewPaths(options)
+}
+
+// close gives up what the front owns once nothing new comes to it. Requests in
+// flight end as they would have.
+func (f *front) close() {
+	if f != nil && f.paths != nil {
+		f.paths.Close()
+	}
 }
 
 // newFronts makes those of all apps.
@@ -64,7 +95,7 @@ func (f *front) policies() map[switcher.RouteName]proxy.Policy {
 		internal.HSTS = production.HSTS
 	}
 	for _, p := range []*proxy.Policy{&production, &internal} {
-		p.Pages = f.pages
+		p.Pages, p.Paths = f.pages, f.paths
 		p.Compress = app.Compression
 		p.BodyLimit = int64(app.Limits.Body)
 		if l := app.Limits; l.Rate > 0 {

@@ -66,3 +66,20 @@ func TestAnEdgeStartsWithoutPagesThatCannotBeRead(t *testing.T) {
 		t.Error("there are pages from nowhere")
 	}
 }
+
+func TestPathsReachBothRoutesAndAreReplacedByAReload(t *testing.T) {
+	e := newTestEdge(t, "")
+	e.edit("\n  chat:\n", "\n  chat:\n    paths: [{ path: /files/, static: "+e.dir+" }, { path: /app/, upstream: \"127.0.0.1:1\" }]\n")
+	edge, load := e.inside()
+	serve(t, edge)
+	policy := func(name switcher.RouteName) proxy.Policy { return edge.apps["chat"].app.Service(name).Route().Policy }
+	before := policy(switcher.Production).Paths
+	if before == nil || policy(switcher.Internal).Paths != before {
+		t.Fatal("the routes do not share the paths")
+	}
+	next := load()
+	next.Apps["chat"].Paths = nil
+	if err := edge.reloadWith(next); err != nil || policy(switcher.Production).Paths != nil {
+		t.Errorf("the paths are still there: %v", err)
+	}
+}
