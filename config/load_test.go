@@ -50,7 +50,7 @@ func TestWhatIsNotGivenGetsItsDefault(t *testing.T) {
 	c := parseOne(t, oneApp, Options{})
 	c.name, c.lines = "", nil
 	want := &Config{
-		Edge:     Edge{HTTP: ":80", HTTPS: ":443", HTTP3: true, Connections: 1000},
+		Edge:     Edge{HTTP: ":80", HTTPS: ":443", HTTP3: true, Connections: 1000, Timeouts: Timeouts{10 * time.Second, time.Minute, 3 * time.Minute}},
 		TLS:      TLS{Issuer: "acme", Directory: "https://acme-v02.api.letsencrypt.org/directory"},
 		Admin:    Admin{Socket: "/run/bluegreen/admin.sock"},
 		State:    State{Dir: "/var/lib/bluegreen"},
@@ -108,6 +108,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 	equal(t, c.Edge, Edge{
 		HTTP: "127.0.0.1:8080", HTTPS: "[::1]:8443", TrustedProxies: prefixes("10.1.0.0/16", "192.0.2.7/32", "2001:db8::/32"),
 		HTTP3: false, ProxyProtocol: prefixes("10.2.0.0/16", "2001:db8:1::1/128"), Connections: 200,
+		Timeouts: Timeouts{5 * time.Second, 30 * time.Second, time.Minute},
 	})
 	equal(t, c.TLS, TLS{Issuer: "acme", Email: "ops@example.com", Directory: "https://ca.example.com/directory", Root: dir + "/ca.pem"})
 	equal(t, []string{c.Admin.Socket, c.State.Dir, c.Logs.Dir, c.Language}, []string{"/tmp/admin.sock", dir + "/state", filepath.Dir(dir) + "/logs", "es"})

@@ -81,6 +81,15 @@ func TestTopLevelMistakesAreExplained(t *testing.T) {
 			},
 		},
 		{
+			name: "timeouts that wait for nobody, without a unit, and unknown",
+			top:  "edge: { timeouts: { header: 0s, body: 30, idel: 1m } }\n",
+			want: []string{
+				`6: edge.timeouts.header: must be longer than zero, is "0s"`,
+				`6: edge.timeouts.body: has no unit: write a duration such as 30s or 5m, not the bare number "30"`,
+				`6: edge.timeouts.idel: unknown key; did you mean idle?`,
+			},
+		},
+		{
 			name: "an issuer",
 			top:  "tls: { issuer: letsencrypt }\n",
 			want: []string{

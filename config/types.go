@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"time"
 )
 
 // Config is one accepted configuration file. Defaults are filled in, hosts are in
@@ -45,6 +46,19 @@ type Edge struct {
 	// Connections is how many open connections one client address may have, IPv6 by its /64; default 1000. Loopback
 	// and trusted proxies have no limit.
 	Connections int `yaml:"connections" jsonschema:"minimum=1"`
+	// Timeouts are what a client may take.
+	Timeouts Timeouts `yaml:"timeouts"`
+}
+
+// Timeouts say when a client that stands still is given up.
+type Timeouts struct {
+	// Header is the time for the TLS handshake and a request's header; default 10s.
+	Header time.Duration `yaml:"header"`
+	// Body is how long a client may send nothing of a body that it owes, or read nothing of an answer; default 60s.
+	// WebSockets and event streams have no such limit.
+	Body time.Duration `yaml:"body"`
+	// Idle is how long a connection may wait for its next request; default 3m.
+	Idle time.Duration `yaml:"idle"`
 }
 
 // TLS is the source of certificates.

@@ -107,6 +107,7 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 	e.server = proxy.New(proxy.Options{
 		Logger: e.log, HTTP: e.listeners.http, HTTPS: e.listeners.https, HTTP3: e.listeners.packets(), TLS: e.certs.Config(), Challenge: e.certs.Challenge,
 		Table: table, ProbeSecret: e.secret, HTTPSPort: port(e.listeners.https.Addr()),
+		Header: o.Config.Edge.Timeouts.Header, BodyIdle: o.Config.Edge.Timeouts.Body, Idle: o.Config.Edge.Timeouts.Idle,
 	})
 	return e, nil
 }

@@ -90,8 +90,8 @@ func (e *edge) sameEdge(next *config.Config) error {
 	var fixed []string
 	for key, same := range map[string]bool{
 		"edge.http": now.Edge.HTTP == next.Edge.HTTP, "edge.https": now.Edge.HTTPS == next.Edge.HTTPS,
-		"edge.http3": now.Edge.HTTP3 == next.Edge.HTTP3,
-		"admin":      now.Admin == next.Admin, "state": now.State == next.State, "logs": now.Logs == next.Logs,
+		"edge.http3": now.Edge.HTTP3 == next.Edge.HTTP3, "edge.timeouts": now.Edge.Timeouts == next.Edge.Timeouts,
+		"admin": now.Admin == next.Admin, "state": now.State == next.State, "logs": now.Logs == next.Logs,
 		"tls": reflect.DeepEqual(now.TLS, next.TLS),
 	} {
 		if !same {

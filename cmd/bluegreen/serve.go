@@ -76,5 +76,6 @@ func (p *program) serve(ctx context.Context, file string) error {
 	}
 	defer e.close()
 	defer context.AfterFunc(ctx, func() { daemon.SdNotify(false, daemon.SdNotifyStopping) })()
+	defer holdHeap()()
 	return e.run(ctx)
 }
