@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -18,7 +19,9 @@ import (
 const (
 	// upstreamBuffer is http.Transport's own: the longest trailer that is
 	// accepted depends on it.
-	upstreamBuffer  = 4 << 10
+	upstreamBuffer = 4 << 10
+	// requestBuffer holds a small body and most headers, for one write.
+	requestBuffer   = smallBody + upstreamBuffer
 	resetPause      = 50 * time.Millisecond
 	maxInformations = 8
 
@@ -26,8 +29,8 @@ const (
 )
 
 // transport takes requests to one backend. Over HTTP/1.1 requests without a
-// body, which are most, are written and their responses read on the calling
-// goroutine; http.Transport, which has two goroutines for each connection and
+// body or with a small one, which are most, are written and their responses
+// read on the calling goroutine; http.Transport, which has two goroutines for each connection and
 // hands every request and response between three, takes the others. Writing
 // and parsing are net/http's in both cases.
 type transport struct {
@@ -66,9 +69,21 @@ func newTransport(d *dialer, idle, header time.Duration, h2c bool) *transport {
 
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.h2c || !isPlain(r) {
+	switch {
+	case t.h2c:
+		return t.general.RoundTrip(r)
+	case isPlain(r):
+		return t.exchange(r, nil)
+	case isSmall(r):
+		return t.small(r)
+	default:
 		return t.general.RoundTrip(r)
 	}
+}
+
+// exchange performs r, whose body, if it has one, is read from body each time
+// that r is sent.
+func (t *transport) exchange(r *http.Request, body *bytes.Reader) (*http.Response, error) {
 	ctx := r.Context()
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -80,12 +95,20 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return response, err
 		}
 	}
+	rewind(body)
 	response, c, err := t.first(r)
 	if err == nil || c == nil || !c.wasReset(err) || c.sent > 0 && !isSafe(r.Method) || !sleep(ctx, resetPause) {
 		return response, err
 	}
+	rewind(body)
 	response, _, err = t.first(r)
 	return response, err
+}
+
+func rewind(body *bytes.Reader) {
+	if body != nil {
+		_, _ = body.Seek(0, io.SeekStart) // never fails
+	}
 }
 
 // first performs an exchange on a new connection, which it also returns unless
@@ -105,13 +128,18 @@ func (t *transport) close() {
 	t.general.CloseIdleConnections()
 }
 
-// isPlain reports whether a request has neither a body nor an upgrade. An
-// unusual method is left to http.Transport, which checks that it is a token.
+// isPlain reports whether a request has neither a body nor an upgrade.
 func isPlain(r *http.Request) bool {
 	if r.ContentLength != 0 || r.Body != nil && r.Body != http.NoBody || len(r.TransferEncoding) != 0 || len(r.Header["Upgrade"]) != 0 {
 		return false
 	}
-	switch r.Method {
+	return isUsual(r.Method)
+}
+
+// isUsual reports whether a method is one that needs no check. Others are left to
+// http.Transport, which sees whether they are tokens.
+func isUsual(method string) bool {
+	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions,
 		http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 		return true
@@ -176,7 +204,7 @@ func (c *upstreamConn) send(r *http.Request) error {
 	if ok {
 		w.Reset(c)
 	} else {
-		w = bufio.NewWriterSize(c, upstreamBuffer)
+		w = bufio.NewWriterSize(c, requestBuffer)
 	}
 	err := r.Write(w)
 	if err == nil {
