@@ -57,6 +57,8 @@ var owners = []struct {
 	{"github.com/prometheus/", []string{"metrics"}, "every metric name is in one place, and the request path stays free of label hashing"},
 	{"github.com/jackc/", []string{"postgres"}, "SQL is spoken in one place"},
 	{"github.com/spf13/", []string{"cmd/bluegreen"}, "flags belong to the program"},
+	{"github.com/DeRuina/", []string{"logfile"}, "how files are rotated is one package's business"},
+	{"github.com/klauspost/", []string{"proxy"}, "content codings belong to the request path"},
 	{"go.yaml.in/", []string{"config", "cmd/bluegreen"}, "the file's format is known to its reader only"},
 }
 

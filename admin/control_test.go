@@ -30,7 +30,7 @@ func TestPauseAndResumeAnswerAtOnceAndTwiceTheSame(t *testing.T) {
 
 func TestPauseThatIsTooLongIsAUsageError(t *testing.T) {
 	e := startEdge(t)
-	wantProblem(t, e.send(t, "POST", "/v1/apps/chat/pause", `{"max": 3600000000000}`), http.StatusBadRequest, switcher.CodeUsage, "1h0m0s is not possible")
+	wantProblem(t, e.send(t, "POST", "/v1/apps/chat/pause", `{"max": 3600000000000}`), http.StatusBadRequest, switcher.CodeUsage, "1h0m0s is out of range")
 	wantProblem(t, e.send(t, "POST", "/v1/apps/chat/pause", `{"maximum": 1}`), http.StatusBadRequest, switcher.CodeUsage, "not acceptable")
 }
 

@@ -28,7 +28,7 @@ func (s *Server) makeLink(app *switcher.App, w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return err
 	}
-	s.log.Info("admin: link made", "app", app.Name(), "host", request.Host, "expires", link.Expires, "actor", caller(r.Context()).actor)
+	s.log.Info("admin: link made", "app", app.Name(), "host", link.Host, "expires", link.Expires, "actor", caller(r.Context()).actor)
 	return writeJSON(w, link)
 }
 

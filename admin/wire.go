@@ -48,6 +48,7 @@ type LinkRequest struct {
 
 // Link is the answer to POST /v1/apps/{app}/link. The URL is a secret.
 type Link struct {
+	Host    string    `json:"host"`
 	URL     string    `json:"url"`
 	Expires time.Time `json:"expires"`
 }

@@ -59,15 +59,15 @@ func validatePath(p Path, slots Slots, key string, r *report) {
 	case p.Upstream == "" && p.Static == "":
 		r.key(key, "leads nowhere: write upstream with an address, or static with a folder")
 	case p.Upstream != "" && p.Static != "":
-		r.key(key+".static", "excludes upstream: a path leads to one place")
+		r.key(key+".static", "cannot stand beside upstream, for a path leads to one place: remove one of them")
 	case p.Upstream != "":
 		validateUpstream(p.Upstream, slots, key+".upstream", r)
 	}
 	if p.Strip && (p.Upstream == "" || p.Upstream == UpstreamApp) {
-		r.key(key+".strip", "has a meaning only with the upstream of somebody else: remove it")
+		r.key(key+".strip", "works only with an upstream of its own (host:port or unix:/path): remove it")
 	}
 	if p.Cache > 0 && p.Static == "" {
-		r.key(key+".cache", "has a meaning only with static: remove it")
+		r.key(key+".cache", "works only with static: remove it")
 	}
 }
 
@@ -90,6 +90,6 @@ func validateUpstream(upstream string, slots Slots, key string, r *report) {
 		return
 	}
 	if address, err := netip.ParseAddr(host); (host == "localhost" || err == nil && address.IsLoopback()) && (int(number) == slots.Blue.Port || int(number) == slots.Green.Port) {
-		r.key(key, "is a slot of the app, which a switch would not move: write app for whichever slot is routed to")
+		r.key(key, "is the port of a slot, so that a switch would not move this path: write app, which is whatever slot is routed to")
 	}
 }

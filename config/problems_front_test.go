@@ -63,13 +63,13 @@ func TestFrontMistakesAreExplained(t *testing.T) {
   - { path: /h, upstream: app, cache: 1h }`,
 			want: []string{
 				"7: apps.a.paths[0]: leads nowhere: write upstream with an address, or static with a folder",
-				"8: apps.a.paths[1].static: excludes upstream: a path leads to one place",
+				"8: apps.a.paths[1].static: cannot stand beside upstream, for a path leads to one place: remove one of them",
 				`9: apps.a.paths[2].upstream: must be host:port, unix:/path of a socket, or app, is "http://127.0.0.1:4000"`,
 				`10: apps.a.paths[3].upstream: must be host:port, unix:/path of a socket, or app, is ":4000"`,
 				`11: apps.a.paths[4].upstream: needs the absolute path of the socket, such as unix:/run/front.sock, is "unix:run/x.sock"`,
-				"12: apps.a.paths[5].upstream: is a slot of the app, which a switch would not move: write app for whichever slot is routed to",
-				"13: apps.a.paths[6].strip: has a meaning only with the upstream of somebody else: remove it",
-				"14: apps.a.paths[7].cache: has a meaning only with static: remove it",
+				"12: apps.a.paths[5].upstream: is the port of a slot, so that a switch would not move this path: write app, which is whatever slot is routed to",
+				"13: apps.a.paths[6].strip: works only with an upstream of its own (host:port or unix:/path): remove it",
+				"14: apps.a.paths[7].cache: works only with static: remove it",
 			},
 		},
 		{

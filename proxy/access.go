@@ -54,7 +54,6 @@ func (f *flight) admit(r *http.Request) (status int) {
 	}
 	switch p.Basic.check(r.Context(), f.client, user, password) {
 	case right:
-		f.signedIn = true
 		return 0
 	case tooMany:
 		return http.StatusTooManyRequests

@@ -144,7 +144,11 @@ func TestLoggingAllocatesNothing(t *testing.T) {
 		route:  &Route{AccessLog: slog.NewJSONHandler(io.Discard, nil).WithAttrs([]slog.Attr{slog.String("app", "chat")})},
 		logged: logged{host: appHost, path: "/a", proto: "HTTP/1.1", agent: "test"}, method: "GET", id: "id", peer: "127.0.0.1",
 	}
-	if n := testing.AllocsPerRun(1000, func() { f.logAccess(1, 2, 3) }); n >= 1 {
+	most := 0.0
+	if raceEnabled {
+		most = 1 // sync.Pool then drops some of what it is given
+	}
+	if n := testing.AllocsPerRun(1000, func() { f.logAccess(1, 2, 3) }); n > most {
 		t.Errorf("%v allocations a line", n)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"maps"
+	"net/http"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -74,6 +75,17 @@ type Users struct {
 	decoys    []string
 }
 
+// know reports whether the Authorization field of r is for one of the users,
+// and so not for a backend. A browser that has signed in once sends it with
+// every request, also where another rule lets the client in.
+func (u *Users) know(r *http.Request) bool {
+	if u == nil {
+		return false
+	}
+	user, _, given := r.BasicAuth()
+	return given && u.hashes[user] != ""
+}
+
 // verdict is what became of a password.
 type verdict int
 
@@ -90,11 +102,13 @@ const (
 func (u *Users) check(ctx context.Context, client netip.Addr, user, password string) verdict {
 	p := u.passwords
 	hash, known := u.hashes[user]
+	kind := "password"
 	if !known {
+		kind = "password of nobody" // or it could pass for that of a former user
 		pick := p.digest("decoy", user)
 		hash = u.decoys[binary.BigEndian.Uint64(pick[:])%uint64(len(u.decoys))]
 	}
-	id := p.digest("password", user, hash, password)
+	id := p.digest(kind, user, hash, password)
 	if v, settled := p.recall(id, client); settled {
 		return v
 	}
@@ -124,7 +138,7 @@ func (p *Passwords) recall(id digest, client netip.Addr) (v verdict, settled boo
 	case p.wrong.has(id, now): // nothing is learnt from it again
 		return wrong, true
 	}
-	return tooMany, p.failures.of(networkOf(client)).TokensAt(now) < 1
+	return tooMany, p.failures.spent(client, now)
 }
 
 // turn waits for the right to hash; the caller gives it back.

@@ -61,6 +61,11 @@ func TestAPasswordLetsInAndStaysAtTheEdge(t *testing.T) {
 			}
 		}
 	}
+	// A browser sends it everywhere, also where nobody asks for it.
+	e.keepOut(backend, func(p *Policy) { p.Basic, p.Access = known, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	if response, body := e.get(true, "https://"+appHost+"/", "Authorization", basic("maria", password)); response.StatusCode != http.StatusOK || body != "" {
+		t.Errorf("let in by another rule: %s, the backend sees %q", response.Status, body)
+	}
 	// What was not for the edge goes on.
 	e.keepOut(backend, func(p *Policy) { p.Basic, p.Access = known, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
 	for _, field := range []string{"Bearer x", basic("the app's", "own")} {

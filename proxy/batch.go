@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -13,8 +14,8 @@ import (
 const (
 	// batchMost is how much may wait to be written; a writer of more waits.
 	batchMost = 64 << 10
-	// closeFlush bounds writing what is left when a connection is closed.
-	closeFlush = time.Second
+	// farewellPoll is how often a stop looks whether the last bytes are out.
+	farewellPoll = 10 * time.Millisecond
 )
 
 // batchConn is a connection whose small writes are gathered. net/http writes
@@ -25,9 +26,13 @@ const (
 // Once gather was called, Write only takes the bytes. They are written when
 // everything that can run now has run, so that nothing waits for anything but
 // the processor. An error comes with a later call; the client is gone then.
+//
+// Close does not wait either: a connection that still has bytes to write stays
+// open until they are written, and the farewells know it meanwhile.
 type batchConn struct {
 	net.Conn
 	idle      time.Duration // limits one write to the socket
+	farewells *farewells
 	gathering atomic.Bool
 
 	mu       sync.Mutex
@@ -43,8 +48,8 @@ type batch struct{ bytes []byte }
 
 var batches = sync.Pool{New: func() any { return &batch{make([]byte, 0, batchMost)} }}
 
-func newBatchConn(c net.Conn, idle time.Duration) *batchConn {
-	b := &batchConn{Conn: c, idle: idle}
+func newBatchConn(c net.Conn, idle time.Duration, f *farewells) *batchConn {
+	b := &batchConn{Conn: c, idle: idle, farewells: f}
 	b.room.L = &b.mu
 	return b
 }
@@ -115,13 +120,17 @@ func (c *batchConn) flush() {
 	}
 	c.flushing = false
 	c.room.Broadcast()
+	if c.closing {
+		_ = c.Conn.Close()
+		c.farewells.remove(c)
+	}
 }
 
 // arm moves the socket's deadline on when a quarter of it has passed. The
 // caller holds mu.
 func (c *batchConn) arm() {
 	now := time.Now()
-	if !c.closing && now.Sub(c.armed) >= c.idle/4 {
+	if now.Sub(c.armed) >= c.idle/4 {
 		c.armed = now
 		_ = c.Conn.SetWriteDeadline(now.Add(c.idle))
 	}
@@ -144,24 +153,82 @@ func (c *batchConn) SetDeadline(t time.Time) error {
 	return c.Conn.SetDeadline(t)
 }
 
-// Close writes what is pending, within closeFlush, and closes.
+// Close implements net.Conn. Nothing is read any more, and what is pending is
+// still written.
 func (c *batchConn) Close() error {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing && c.flushing {
+		return nil
+	}
 	c.closing = true
-	if c.flushing {
-		_ = c.Conn.SetWriteDeadline(time.Now().Add(closeFlush))
-		for c.flushing {
-			c.room.Wait()
+	if !c.flushing || !c.farewells.add(c) {
+		return c.Conn.Close()
+	}
+	c.room.Broadcast() // a writer that waits is late
+	_ = c.Conn.SetReadDeadline(time.Unix(1, 0))
+	return nil
+}
+
+// farewells are the closed connections that still have something to write.
+type farewells struct {
+	mu   sync.Mutex
+	open map[*batchConn]struct{}
+	over bool
+}
+
+// add reports whether there is still time to write.
+func (f *farewells) add(c *batchConn) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.over {
+		return false
+	}
+	if f.open == nil {
+		f.open = make(map[*batchConn]struct{})
+	}
+	f.open[c] = struct{}{}
+	return true
+}
+
+func (f *farewells) remove(c *batchConn) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.open, c)
+}
+
+func (f *farewells) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.open)
+}
+
+// stop waits until everything is written. At the end of ctx it closes what is
+// left, as every connection that is closed from then on, and returns how many
+// those were.
+func (f *farewells) stop(ctx context.Context) (cut int) {
+	poll := time.NewTicker(farewellPoll)
+	defer poll.Stop()
+	for ctx.Err() == nil && f.count() > 0 {
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
 		}
 	}
-	c.mu.Unlock()
-	return c.Conn.Close()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.over = true
+	for c := range f.open {
+		_ = c.Conn.Close() // ends the write, and then the connection
+	}
+	return len(f.open)
 }
 
 // batchListener gathers the writes of the connections that it accepts.
 type batchListener struct {
 	net.Listener
-	idle time.Duration
+	idle      time.Duration
+	farewells *farewells
 }
 
 func (l batchListener) Accept() (net.Conn, error) {
@@ -169,7 +236,7 @@ func (l batchListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newBatchConn(c, l.idle), nil
+	return newBatchConn(c, l.idle, l.farewells), nil
 }
 
 // gatherWrites has the responses of the HTTP/2 connection of r gathered.

@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/net/http2"
 )
 
 // countedConn counts the writes to a socket.
@@ -38,7 +42,7 @@ func batchPair(t *testing.T, idle time.Duration) (*batchConn, *countedConn, net.
 		t.Fatal(err)
 	}
 	socket := &countedConn{Conn: accepted}
-	c := newBatchConn(socket, idle)
+	c := newBatchConn(socket, idle, new(farewells))
 	c.gather()
 	t.Cleanup(func() { _ = c.Close() })
 	return c, socket, peer
@@ -86,7 +90,7 @@ func TestWritesThatComeTogetherAreOne(t *testing.T) {
 
 func TestBeforeGatheringEachWriteIsItsOwn(t *testing.T) {
 	_, socket, _ := batchPair(t, patience)
-	c := newBatchConn(socket, patience)
+	c := newBatchConn(socket, patience, new(farewells))
 	for range 3 {
 		if _, err := c.Write([]byte("hello")); err != nil {
 			t.Fatal(err)
@@ -152,5 +156,69 @@ func TestClosingWritesWhatIsLeftAndEndsAWriterThatWaits(t *testing.T) {
 	_ = c.Close()
 	if err := receive(t, "the writer ends", ended); err == nil {
 		t.Error("no error")
+	}
+}
+
+// shortBuffers keeps the kernel from taking much of what is written.
+type shortBuffers struct{ net.Listener }
+
+func (l shortBuffers) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		_ = c.(*net.TCPConn).SetWriteBuffer(4 << 10)
+	}
+	return c, err
+}
+
+// slowReader returns a client of HTTP/2 that has asked for a response of size
+// bytes and reads nothing yet; the edge has all of it.
+func slowReader(t *testing.T, e *edge) *h2Peer {
+	t.Helper()
+	p := e.dialFrames(t)
+	_ = p.conn.NetConn().(*net.TCPConn).SetReadBuffer(4 << 10)
+	_ = p.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20})
+	_ = p.WriteWindowUpdate(0, 1<<20)
+	p.fields(1, []string{":method=GET", ":scheme=https", ":authority=" + appHost, ":path=/"}, true)
+	e.recorder.only(t)
+	return p
+}
+
+const gatheredResponse = 120 << 10
+
+func TestSlowReaderGetsItsResponseWholeFromAServerThatStops(t *testing.T) {
+	e := startEdge(t, startBackend(t, says(strings.Repeat("x", gatheredResponse))), func(o *Options) { o.HTTPS = shortBuffers{o.HTTPS} })
+	p := slowReader(t, e)
+	stopped := make(chan error, 1)
+	go func() { stopped <- e.stop() }()
+	eventually(t, "the server has closed the connection", func() bool { return e.farewells.count() == 1 })
+	got, whole := 0, false
+	for !whole {
+		frame, err := p.ReadFrame()
+		if err != nil {
+			t.Fatalf("after %d bytes: %v", got, err)
+		}
+		if data, ok := frame.(*http2.DataFrame); ok {
+			got += len(data.Data())
+			whole = data.StreamEnded()
+		}
+	}
+	if got != gatheredResponse {
+		t.Errorf("%d bytes, want %d", got, gatheredResponse)
+	}
+	if err := receive(t, "the server has stopped", stopped); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReaderThatDoesNotReadDelaysAStopByTheGraceOnly(t *testing.T) {
+	log := new(logText)
+	e := startEdge(t, startBackend(t, says(strings.Repeat("x", gatheredResponse))), log.at(slog.LevelInfo),
+		func(o *Options) { o.HTTPS, o.ShutdownGrace = shortBuffers{o.HTTPS}, 50*time.Millisecond })
+	slowReader(t, e)
+	if err := e.stop(); err != nil {
+		t.Error(err)
+	}
+	if e.farewells.count() != 0 && !strings.Contains(log.String(), "unread=1") {
+		t.Errorf("logged %q", log.String())
 	}
 }

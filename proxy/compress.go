@@ -11,6 +11,11 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
+// mostEncoders is how many responses are compressed at once. An encoder holds
+// about a megabyte until the client has read everything; beyond this number
+// responses go out as they are.
+const mostEncoders = 256
+
 // leastCompressed is the size from which compressing is worth it: what is
 // smaller fits into one packet either way.
 const leastCompressed = 1 << 10
@@ -22,6 +27,7 @@ type compressed struct {
 	*flight
 	request *http.Request
 	encoder encoder // nil: the response passes as it is
+	taken   int64   // bytes to be encoded
 }
 
 // encoder is a content coding (RFC 9110 §8.4.1) at work.
@@ -54,15 +60,21 @@ func (c *compressed) WriteHeader(status int) {
 // entity tag becomes a weak one, for it no longer promises certain bytes
 // (RFC 9110 §8.8.1).
 func (c *compressed) begin(h http.Header) {
-	switch preferredCoding(c.request.Header["Accept-Encoding"]) {
+	coding := preferredCoding(c.request.Header["Accept-Encoding"])
+	if coding == "" {
+		return
+	}
+	if c.server.encoders.Add(1) > mostEncoders {
+		c.server.encoders.Add(-1)
+		return
+	}
+	switch coding {
 	case "zstd":
 		h.Set("Content-Encoding", "zstd")
 		c.encoder = zstdkp.NewWriter(c.flight, int(zstd.SpeedFastest))
 	case "gzip":
 		h.Set("Content-Encoding", "gzip")
 		c.encoder = gzkp.NewWriter(c.flight, gzip.DefaultCompression)
-	default:
-		return
 	}
 	h.Del("Content-Length")
 	h.Del("Accept-Ranges")
@@ -78,7 +90,9 @@ func (c *compressed) Write(p []byte) (int, error) {
 	if c.encoder == nil {
 		return c.flight.Write(p)
 	}
-	return c.encoder.Write(p)
+	n, err := c.encoder.Write(p)
+	c.taken += int64(n)
+	return n, err
 }
 
 // FlushError serves http.ResponseController.
@@ -98,6 +112,13 @@ func (c *compressed) end() error {
 		return nil
 	}
 	return c.encoder.Close()
+}
+
+// release makes room for another encoder, at the end of the request.
+func (c *compressed) release() {
+	if c.encoder != nil {
+		c.server.encoders.Add(-1)
+	}
 }
 
 // compressor returns the writer of a response that may be compressed. Tags of

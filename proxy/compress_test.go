@@ -249,6 +249,23 @@ func TestBrokenResponseHasNoWholeCoding(t *testing.T) {
 	}
 }
 
+func TestOnlySoManyResponsesAreCompressedAtOnce(t *testing.T) {
+	e := startEdge(t, startBackend(t, sendsLong("Content-Type", "text/plain")))
+	e.under(compress)
+	e.encoders.Store(mostEncoders)
+	response, body := e.get(true, "https://"+appHost+"/", "Accept-Encoding", "gzip")
+	if response.Header.Get("Content-Encoding") != "" || body != long || response.Header.Get("Vary") != "Accept-Encoding" {
+		t.Errorf("%v", response.Header)
+	}
+	e.encoders.Store(mostEncoders - 1)
+	for range 3 {
+		if response, _ := e.get(true, "https://"+appHost+"/", "Accept-Encoding", "gzip"); response.Header.Get("Content-Encoding") != "gzip" {
+			t.Errorf("%v", response.Header)
+		}
+		eventually(t, "the room is given back", func() bool { return e.encoders.Load() == mostEncoders-1 })
+	}
+}
+
 func TestErrorPagesPassOnARouteWithCompression(t *testing.T) {
 	e := startEdge(t, brokenBackend(t, readHead))
 	e.under(compress)

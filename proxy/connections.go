@@ -10,9 +10,6 @@ import (
 const (
 	defaultConnections = 1000
 	connectionShards   = 64
-	// clientPrefix is the part of an IPv6 address that a network gives to
-	// one customer at the least.
-	clientPrefix = 64
 	// refusalsEvery is how often a refused address is worth a line.
 	refusalsEvery = time.Minute
 )
@@ -93,16 +90,6 @@ func (c *connections) count(client netip.Addr) int {
 	return 0
 }
 
-// clientOf returns the address under which the connections of a are counted.
-func clientOf(a netip.Addr) netip.Addr {
-	if a.Is6() {
-		if p, err := a.Prefix(clientPrefix); err == nil {
-			return p.Addr()
-		}
-	}
-	return a
-}
-
 // place is one counted connection; its zero value is one that is not counted.
 type place struct {
 	in     *connections
@@ -123,20 +110,14 @@ func (s *Server) admit(from netip.Addr) (place, bool) {
 	if !from.IsValid() || from.IsLoopback() || contains(table.trusted, from) {
 		return place{}, true
 	}
-	client := clientOf(from)
+	client := networkOf(from)
 	ok, refused := s.clients.open(client, table.connections)
 	if refused > 0 {
-		s.log.Warn("a client has too many connections open; more are closed at once",
+		s.log.Warn("a client has as many connections open as it may; further ones are refused",
 			"client", client, "limit", table.connections, "refused", refused)
 	}
 	if !ok {
 		return place{}, false
 	}
 	return place{s.clients, client}, true
-}
-
-// peerAddress returns the address of host:port without what is particular to
-// this machine.
-func peerAddress(hostPort netip.AddrPort) netip.Addr {
-	return hostPort.Addr().Unmap().WithZone("")
 }

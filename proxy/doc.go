@@ -3,8 +3,8 @@
 // forwards it and waits for what is in flight when a backend is taken out.
 //
 // The life of a request is: host table → service → acquire → forward →
-// release. Between those steps there is no shared mutex and no formatting; a
-// route is changed by one atomic pointer store.
+// release. Between those steps no lock is held for more than a few
+// assignments; a route is changed by one atomic pointer store.
 //
 // It must not know Docker, the disk, Prometheus, or what a colour means: a
 // route's label is opaque here.

@@ -27,11 +27,11 @@ type flight struct {
 	trusted  bool   // the peer is a trusted proxy
 	probe    bool   // the request knows the probe secret
 	invited  bool   // the request came with a signed link
-	signedIn bool   // the Authorization field was for us
 	// multiplexed says that the connection carries other requests too
 	// (HTTP/2, HTTP/3).
 	multiplexed bool
 	hasBody     bool
+	closes      bool // the connection ends with the request
 	start       time.Time
 	held        time.Duration // waited before it was counted
 	id          string
@@ -104,6 +104,10 @@ func (f *flight) WriteHeader(status int) {
 	h := f.Header()
 	h.Del(LabelHeader)
 	if status < 200 {
+		if f.logged.proto == "HTTP/1.0" {
+			return // such a client would take it for the response (RFC 9110 §15.2)
+		}
+		removeHopByHop(h)
 		f.armWrite()
 		f.ResponseWriter.WriteHeader(status)
 		return
@@ -117,8 +121,8 @@ func (f *flight) WriteHeader(status int) {
 		}
 		h["Alt-Svc"] = alt
 	}
-	if f.server.stopping.Load() {
-		h.Set("Connection", "close")
+	if f.closes || f.server.stopping.Load() {
+		h.Set("Connection", "close") // informational responses have cleared the header
 	}
 	if isEventStream(h.Get("Content-Type")) {
 		f.beginStream()

@@ -71,7 +71,7 @@ func (f *flight) address(out, in *http.Request) {
 	if f.route.Policy.Links.active() {
 		dropInvitation(out.Header)
 	}
-	if f.signedIn {
+	if f.route.Policy.Basic.know(in) {
 		delete(out.Header, "Authorization")
 	}
 	h, peer := out.Header, f.clientText()
@@ -99,7 +99,7 @@ func (f *flight) address(out, in *http.Request) {
 // appendPeer returns the X-Forwarded-For of a trusted proxy with the proxy
 // itself at the end.
 func (f *flight) appendPeer(in *http.Request) string {
-	peer, _ := (&Table{}).client(in.RemoteAddr, nil)
+	peer := peerOf(in.RemoteAddr)
 	prior := strings.Join(hops(in.Header), ", ")
 	if prior == "" {
 		return peer.String()

@@ -463,3 +463,27 @@ func TestPostIsNeverSentTwice(t *testing.T) {
 		})
 	}
 }
+
+// What ends a connection must survive informational responses, for which
+// ReverseProxy clears the header; these are for no client of HTTP/1.0, and
+// carry nothing that belongs to the backend's connection.
+func TestInformationalResponsesTakeNothingFromTheFinalOne(t *testing.T) {
+	hints := startScripted(t, answers("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n"+answer))
+	e := startEdge(t, hints.backend(t))
+
+	c := e.dial(appHost)
+	c.send("POST / HTTP/1.1", "Host: "+appHost, "Transfer-Encoding: chunked", "", "5", "hello", "0", "")
+	early, err := http.ReadResponse(c.Reader, nil)
+	if err != nil || early.StatusCode != 103 || early.Header.Get("Link") == "" || early.Header.Get("X-Hop") != "" || early.Header.Get("Connection") != "" {
+		t.Errorf("%+v, %v", early, err)
+	}
+	if response, body := c.response(); body != "ok" || !response.Close {
+		t.Errorf("%v %q, closes %v", response.Header, body, response.Close)
+	}
+
+	old := e.dial(appHost)
+	old.send("GET / HTTP/1.0", "Host: "+appHost, "")
+	if response, body := old.response(); response.StatusCode != 200 || body != "ok" {
+		t.Errorf("to HTTP/1.0: %d %q", response.StatusCode, body)
+	}
+}

@@ -33,6 +33,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		start:          start,
 		multiplexed:    r.ProtoMajor >= 2,
 		hasBody:        r.Body != nil && r.Body != http.NoBody,
+		closes:         mustClose(r),
 		probe:          s.isProbe(r),
 	}
 	f.client, f.trusted = table.origin(r)
@@ -117,6 +118,7 @@ func (s *Server) forward(f *flight, r *http.Request) {
 	}()
 	if f.route.Policy.Compress {
 		c := f.compressor(r)
+		defer c.release()
 		s.reverse.ServeHTTP(c, r)
 		if c.end() != nil {
 			panic(http.ErrAbortHandler)

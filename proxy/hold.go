@@ -3,6 +3,7 @@ package proxy
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -15,6 +16,10 @@ import (
 // them costs its connection and a few kilobytes.
 const HeldRequests = 10_000
 
+// heldPerClient is how many of these one client, an IPv6 one by its network,
+// may have, so that nobody takes all places.
+const heldPerClient = HeldRequests / 10
+
 // Hold keeps the requests of the routes that carry it waiting until it is
 // released. A request that waits is counted on no backend: afterwards it is
 // served by whatever the service is routed to then.
@@ -25,6 +30,9 @@ type Hold struct {
 	waiting  atomic.Int64
 	total    atomic.Int64
 	turned   atomic.Int64
+
+	mu      sync.Mutex
+	clients map[netip.Addr]int // that wait, by their network
 }
 
 // NewHold returns a hold with room for HeldRequests.
@@ -45,18 +53,33 @@ func (h *Hold) Total() int64 { return h.total.Load() }
 // TurnedAway returns how many requests found no place to wait.
 func (h *Hold) TurnedAway() int64 { return h.turned.Load() }
 
-// enter takes a place to wait; false means that there is none left.
-func (h *Hold) enter() bool {
-	if h.waiting.Add(1) > h.places {
-		h.waiting.Add(-1)
+// enter takes a place to wait for a client; false means that there is none left.
+func (h *Hold) enter(client netip.Addr) bool {
+	network := networkOf(client)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.waiting.Load() >= h.places || h.clients[network] >= heldPerClient {
 		h.turned.Add(1)
 		return false
 	}
+	if h.clients == nil {
+		h.clients = make(map[netip.Addr]int)
+	}
+	h.clients[network]++
+	h.waiting.Add(1)
 	h.total.Add(1)
 	return true
 }
 
-func (h *Hold) leave() { h.waiting.Add(-1) }
+func (h *Hold) leave(client netip.Addr) {
+	network := networkOf(client)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.clients[network]--; h.clients[network] == 0 {
+		delete(h.clients, network)
+	}
+	h.waiting.Add(-1)
+}
 
 // holds reports whether a request has to wait before it may be counted.
 // Probes do not: they have to see a release before its users do.
@@ -78,10 +101,10 @@ func (s *Server) enter(f *flight, service *Service, r *http.Request) Failure {
 }
 
 func (s *Server) wait(f *flight, h *Hold, r *http.Request) Failure {
-	if !h.enter() {
+	if !h.enter(f.client) {
 		return FailureHeld
 	}
-	defer h.leave()
+	defer h.leave(f.client)
 	began := time.Now()
 	defer func() { f.held += time.Since(began) }()
 	var look <-chan time.Time

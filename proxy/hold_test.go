@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -137,7 +138,7 @@ func TestHoldsUnderSwitchesCountOnTheRouteOfTheMoment(t *testing.T) {
 	service := NewService(&Route{Backend: backends[0]})
 	server := New(Options{})
 	var mu sync.RWMutex // held for writing while the route moves
-	now := backends[0]
+	now, moves := backends[0], 0
 	var workers sync.WaitGroup
 	stop := make(chan struct{})
 	for range 4 {
@@ -150,11 +151,11 @@ func TestHoldsUnderSwitchesCountOnTheRouteOfTheMoment(t *testing.T) {
 				}
 				f := new(flight)
 				mu.RLock()
-				before := now
+				before := moves
 				mu.RUnlock()
 				server.enter(f, service, httptest.NewRequest("GET", "/", nil))
 				mu.RLock()
-				if before == now && f.route.Backend != now && f.held == 0 {
+				if before == moves && f.route.Backend != now && f.held == 0 {
 					t.Error("counted on a slot that production had left before")
 				}
 				mu.RUnlock()
@@ -166,7 +167,7 @@ func TestHoldsUnderSwitchesCountOnTheRouteOfTheMoment(t *testing.T) {
 		h := NewHold()
 		service.Set(&Route{Backend: now, Hold: h})
 		mu.Lock()
-		now = backends[(i+1)%2]
+		now, moves = backends[(i+1)%2], moves+1
 		service.Set(&Route{Backend: now, Hold: h})
 		mu.Unlock()
 		service.Set(&Route{Backend: now})
@@ -329,5 +330,31 @@ func TestDrainDoesNotCutWhatWasHeldWhenItBegan(t *testing.T) {
 	cancel()
 	if r := receive(t, "the drain ends", ended); r.Requests != 1 || b.InFlight() != 1 {
 		t.Errorf("cut %d and left %d in flight, want 1 and 1", r.Requests, b.InFlight())
+	}
+}
+
+// One client with many connections must not turn everybody else away.
+func TestOneClientDoesNotTakeAllPlacesToWait(t *testing.T) {
+	h := NewHold()
+	hog := func(n int) netip.Addr { return netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: byte(n)}) }
+	taken := 0
+	for i := range heldPerClient + 100 {
+		if h.enter(hog(i)) {
+			taken++
+		}
+	}
+	if taken != heldPerClient {
+		t.Errorf("one network has %d places, want %d", taken, heldPerClient)
+	}
+	other := netip.MustParseAddr("192.0.2.1")
+	if !h.enter(other) {
+		t.Error("no place is left for others")
+	}
+	h.leave(other)
+	for i := range taken {
+		h.leave(hog(i))
+	}
+	if h.Waiting() != 0 || len(h.clients) != 0 {
+		t.Errorf("%d wait, %d clients are remembered", h.Waiting(), len(h.clients))
 	}
 }

@@ -202,7 +202,7 @@ func (q *quicServer) mustVerify(a net.Addr) bool {
 	if from.IsLoopback() || !from.IsValid() {
 		return false
 	}
-	return q.server.clients.count(clientOf(from)) >= q.server.table.Load().connections/2
+	return q.server.clients.count(networkOf(from)) >= q.server.table.Load().connections/2
 }
 
 // admit counts a connection with its first packet.

@@ -70,6 +70,11 @@ func (l *RateLimit) take(client netip.Addr, now time.Time) time.Duration {
 	return max(time.Nanosecond, time.Duration(missing/float64(l.rate)*float64(time.Second)))
 }
 
+// spent reports whether the client has had its share, and counts nothing.
+func (l *RateLimit) spent(client netip.Addr, now time.Time) bool {
+	return l.of(networkOf(client)).TokensAt(now) < 1
+}
+
 func (l *RateLimit) of(network netip.Addr) *rate.Limiter {
 	s := &l.shards[maphash.Comparable(l.seed, network)%limitShards]
 	s.mu.Lock()
@@ -93,22 +98,13 @@ func (l *RateLimit) of(network netip.Addr) *rate.Limiter {
 
 func (c *limitedClient) unlink() { c.prev.next, c.next.prev = c.next, c.prev }
 
-// networkOf returns the address that stands for all that a client may own.
-func networkOf(client netip.Addr) netip.Addr {
-	if !client.Is6() {
-		return client
-	}
-	network, _ := client.Prefix(64) // 64 bits always fit
-	return network.Addr()
-}
-
 // overLimit answers a request that is beyond the limits of its route, and
 // reports whether it did. A body whose length is not announced is watched as
 // it comes; see clientBody.
 func (s *Server) overLimit(f *flight, r *http.Request) bool {
 	p := &f.route.Policy
 	if p.Rate != nil && !f.probe {
-		if wait := p.Rate.take(f.client, f.start); wait > 0 {
+		if wait := p.Rate.take(f.client, f.start.Add(f.held)); wait > 0 {
 			f.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 			s.fail(f, r, FailureRateLimited, http.StatusTooManyRequests)
 			return true

@@ -144,6 +144,35 @@ func TestTheBurstHoldsForClientsThatComeAllAtOnce(t *testing.T) {
 	}
 }
 
+// Requests that a pause has held come in any order; their beginnings lie apart
+// but they do come all at once.
+func TestRequestsThatWereHeldKeepToTheRate(t *testing.T) {
+	e := startEdge(t, startBackend(t, says("ok")))
+	e.under(func(p *Policy) { p.Rate = NewRateLimit(0.001, 5) })
+	h := NewHold()
+	held := *e.service.Route()
+	free := held
+	held.Hold = h
+	e.service.Set(&held)
+	const asked = 20
+	answers := make([]<-chan string, asked)
+	for i := range answers {
+		answers[i] = e.asked(true, http.MethodGet)
+	}
+	eventually(t, "all wait", func() bool { return h.Waiting() == asked })
+	e.service.Set(&free)
+	h.Release()
+	passed := 0
+	for _, a := range answers {
+		if strings.Contains(receive(t, "an answer", a), " 200 ") {
+			passed++
+		}
+	}
+	if passed != 5 {
+		t.Errorf("%d passed, want 5", passed)
+	}
+}
+
 func bodyOf10(p *Policy) { p.BodyLimit = 10 }
 
 func TestAnnouncedBodyOverTheLimitNeverReachesTheBackend(t *testing.T) {

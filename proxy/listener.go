@@ -53,18 +53,6 @@ func (l accepting) Accept() (net.Conn, error) {
 	}
 }
 
-// addressOf returns the IP address of a, or an invalid one.
-func addressOf(a net.Addr) netip.Addr {
-	switch a := a.(type) {
-	case *net.TCPAddr:
-		return peerAddress(a.AddrPort())
-	case *net.UDPAddr:
-		return peerAddress(a.AddrPort())
-	default:
-		return netip.Addr{}
-	}
-}
-
 // counted is a connection that has a place until it is closed.
 type counted struct {
 	net.Conn
@@ -188,7 +176,7 @@ func (s *Server) badHeader(peer net.Addr, sent bool, err error) {
 		level = slog.LevelWarn
 	}
 	s.log.Log(context.Background(), level, "a connection does not begin with the PROXY header that its peer has to send",
-		"peer", peer, "error", err)
+		"peer", peer, "error", err, "hint", "let the balancer send one, or take its address out of edge.proxy_protocol")
 }
 
 // seldom says when something that happens often is worth a line again.

@@ -58,7 +58,8 @@ type Failure uint8
 
 // The failures. FailureDial to FailureBody are the backend's.
 const (
-	// FailureNone: the response of the backend was relayed in full.
+	// FailureNone: the request was answered in full, by a backend or by the
+	// edge itself.
 	FailureNone Failure = iota
 	// FailureDial: no connection to the backend.
 	FailureDial

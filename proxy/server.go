@@ -107,6 +107,9 @@ type Server struct {
 	ended    atomic.Int64 // requests of HTTP/3 that outlived the grace
 	clients  *connections
 
+	farewells farewells
+	encoders  atomic.Int64 // of responses that are being compressed
+
 	headerless seldom // when a missing PROXY header was last told
 }
 
@@ -227,9 +230,11 @@ func (s *Server) stop(servers []*listening, graceful bool) error {
 		})
 	}
 	err := group.Wait()
-	if late.Load() || aborted > 0 {
+	requests := s.serving.Load() + s.ended.Load()
+	unread := s.farewells.stop(grace)
+	if late.Load() || aborted > 0 || unread > 0 {
 		s.log.Warn("the shutdown grace was not enough; what was still in flight is cut",
-			"grace", s.shutdownGrace, "requests", s.serving.Load()+s.ended.Load(), "websockets", aborted)
+			"grace", s.shutdownGrace, "requests", requests, "websockets", aborted, "unread", unread)
 	}
 	for _, srv := range servers {
 		_ = srv.Close()
@@ -266,7 +271,7 @@ func (s *Server) servers() ([]*listening, error) {
 	if s.https != nil {
 		srv := s.newServer(s)
 		srv.TLSConfig = s.tls
-		l := batchListener{s.https, s.bodyIdle}
+		l := batchListener{s.https, s.bodyIdle, &s.farewells}
 		all = append(all, &listening{srv, "https", l.Addr(), func() error { return srv.ServeTLS(l, "", "") }})
 	}
 	if s.http3 != nil {

@@ -28,7 +28,7 @@ type Route struct {
 	Maintenance *Maintenance
 }
 
-// Policy is the set of rules of a route.
+// Policy is the rules under which the requests of a route are served.
 type Policy struct {
 	// Access lists the client addresses that may use the route. A client is
 	// let in when any one of Public, Access, Basic, Authorities and Signed is
@@ -73,16 +73,6 @@ type Policy struct {
 	// Language of the error pages when the client prefers none of theirs:
 	// "en" or "es". Empty selects the table's.
 	Language string
-}
-
-// contains reports whether one of the ranges holds a.
-func contains(ranges []netip.Prefix, a netip.Addr) bool {
-	for _, r := range ranges {
-		if r.Contains(a) {
-			return true
-		}
-	}
-	return false
 }
 
 // Service is what one or more hosts lead to. It outlives reloads of the host

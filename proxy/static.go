@@ -25,7 +25,7 @@ func (s *Server) serveFile(f *flight, r *http.Request) {
 		s.fail(f, r, FailureNone, http.StatusNotFound)
 		return
 	}
-	info, err := fs.Stat(f.path.Static, name)
+	info, err := fs.Stat(f.path.Static, name) // first, for opening a pipe could wait
 	if err == nil && info.IsDir() && isFile(f.path.Static, name+"/"+indexPage) {
 		target := *r.URL
 		target.Path, target.RawPath = target.Path+"/", ""
@@ -40,6 +40,10 @@ func (s *Server) serveFile(f *flight, r *http.Request) {
 	if err == nil {
 		file, err = f.path.Static.Open(name)
 	}
+	if err == nil {
+		defer func() { _ = file.Close() }()
+		info, err = file.Stat() // it may have been replaced
+	}
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			s.log.Warn("static file not served", "host", r.Host, "path", f.path.Path, "file", name, "error", err, "request", f.id)
@@ -47,7 +51,6 @@ func (s *Server) serveFile(f *flight, r *http.Request) {
 		s.fail(f, r, FailureNone, http.StatusNotFound)
 		return
 	}
-	defer func() { _ = file.Close() }()
 	s.serveContent(f, r, info, file.(io.ReadSeeker))
 }
 
@@ -63,7 +66,13 @@ func (s *Server) serveContent(f *flight, r *http.Request, info fs.FileInfo, cont
 	}
 	if f.route.Policy.Compress {
 		c := f.compressor(r)
+		defer c.release()
 		http.ServeContent(c, r, info.Name(), info.ModTime(), content)
+		if c.encoder != nil && c.taken < info.Size() && f.writeErr == nil {
+			// Cut off while it was read: it must not look whole.
+			f.failure = FailureBody
+			panic(http.ErrAbortHandler)
+		}
 		_ = c.end() // a client that is gone is noted by the flight
 	} else {
 		http.ServeContent(f, r, info.Name(), info.ModTime(), content)

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -139,6 +141,56 @@ func TestFilesAreCompressedToo(t *testing.T) {
 	}
 	if response, _ := e.get(true, "https://"+appHost+"/files/a.css", "Accept-Encoding", "gzip", "If-None-Match", tag); response.StatusCode != 304 || response.Header.Get("ETag") != tag {
 		t.Errorf("%d %v", response.StatusCode, response.Header)
+	}
+}
+
+// shrinking is a file that is cut off after it was looked at.
+type shrinking struct{ fs.File }
+
+func (f shrinking) Stat() (fs.FileInfo, error) {
+	info, err := f.File.Stat()
+	return longer{info}, err
+}
+
+func (f shrinking) Seek(offset int64, whence int) (int64, error) {
+	return f.File.(io.Seeker).Seek(offset, whence)
+}
+
+type longer struct{ fs.FileInfo }
+
+func (l longer) Size() int64 { return l.FileInfo.Size() + 1 }
+
+type shrinkingFS struct{ fs.FS }
+
+func (f shrinkingFS) Open(name string) (fs.File, error) {
+	file, err := f.FS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return shrinking{file}, nil
+}
+
+func TestFileThatIsCutOffIsNotCompressedToAWholeOne(t *testing.T) {
+	e, dir := serving(t, func(o *PathOptions) { o.Static = shrinkingFS{o.Static} }, "a.css")
+	if err := os.WriteFile(filepath.Join(dir, "a.css"), []byte(long), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e.under(compress)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+appHost+"/files/a.css", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept-Encoding", "gzip")
+	response, err := e.client(true).Do(r)
+	if err == nil {
+		_, err = io.ReadAll(response.Body)
+		_ = response.Body.Close()
+	}
+	if err == nil {
+		t.Error("the response looks whole")
+	}
+	if o := e.recorder.only(t); o.Failure != FailureBody {
+		t.Errorf("recorded %+v", o)
 	}
 }
 

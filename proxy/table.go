@@ -138,11 +138,7 @@ func validHost(h string) bool {
 // trusted proxy, the right-most address of X-Forwarded-For that is not one.
 // The second result says whether the peer is trusted.
 func (t *Table) client(remoteAddr string, forwardedFor []string) (netip.Addr, bool) {
-	peer, err := netip.ParseAddrPort(remoteAddr)
-	if err != nil {
-		return netip.Addr{}, false
-	}
-	addr := peerAddress(peer)
+	addr := peerOf(remoteAddr)
 	if len(t.trusted) == 0 || !contains(t.trusted, addr) {
 		return addr, false
 	}
@@ -189,8 +185,8 @@ func unbracketed(s string) string {
 // port.
 func parseHop(s string) (netip.Addr, error) {
 	if a, err := netip.ParseAddr(unbracketed(s)); err == nil {
-		return a.Unmap().WithZone(""), nil
+		return plain(a), nil
 	}
 	ap, err := netip.ParseAddrPort(s)
-	return ap.Addr().Unmap().WithZone(""), err
+	return plain(ap.Addr()), err
 }

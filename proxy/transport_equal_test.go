@@ -337,6 +337,38 @@ func TestBothTransportsMakeTheSameOfABackend(t *testing.T) {
 	}
 }
 
+// The script's backend does not look at what it is sent.
+func TestBothTransportsSendTheSame(t *testing.T) {
+	for _, method := range ownMethods {
+		sent := func(pick func(*Backend) http.RoundTripper) string {
+			got := make(chan string, 1)
+			s := startScripted(t, func(_ int, c streamConn, requests *bufio.Reader) {
+				var raw bytes.Buffer
+				if skipRequest(bufio.NewReader(io.TeeReader(requests, &raw))) {
+					got <- raw.String()
+					_, _ = io.WriteString(c, answer)
+				}
+			})
+			r := request(t, t.Context(), method)
+			if method == http.MethodPut {
+				r = withContent(r, "content")
+			}
+			r.Header["X-B"], r.Header["X-A"] = []string{"1", "2"}, []string{""}
+			response, err := pick(s.backend(t)).RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			return receive(t, "a request", got)
+		}
+		own := sent(func(b *Backend) http.RoundTripper { return b.transport })
+		theirs := sent(func(b *Backend) http.RoundTripper { return b.transport.general })
+		if own != theirs {
+			t.Errorf("%s:\nown      %q\nnet/http %q", method, own, theirs)
+		}
+	}
+}
+
 // quietLog silences what http.Transport says of unsolicited responses, for
 // which it has no other place.
 func quietLog(t testing.TB) {

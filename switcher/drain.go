@@ -41,7 +41,6 @@ func (a *App) drainBehind(c Colour, limits proxy.DrainLimits, next func(ctx cont
 	a.draining = d
 	a.mu.Unlock()
 	a.background.Go(func() {
-		defer close(d.ended)
 		defer cancel(nil)
 		result, err := d.wait.Wait(ctx)
 		if err == nil {
@@ -55,6 +54,10 @@ func (a *App) drainBehind(c Colour, limits proxy.DrainLimits, next func(ctx cont
 			a.draining = nil
 		}
 		a.mu.Unlock()
+		close(d.ended)
+		if err != nil {
+			a.calledOff(c, d.began, result) // whoever did it does not wait for the disk
+		}
 	})
 }
 
@@ -74,6 +77,16 @@ func (a *App) callOffDrain(c Colour) {
 		d.cancel(errDrainOver)
 		<-d.ended
 	}
+}
+
+// calledOff tells what a drain has cut before something else came in between.
+func (a *App) calledOff(c Colour, began time.Time, r proxy.DrainResult) {
+	if r.Requests+r.Upgraded == 0 {
+		return
+	}
+	text := fmt.Sprintf("the drain of %s was called off%s", c, cutText(r))
+	a.log.Info(text, "took", round(r.Elapsed))
+	a.note(Record{ID: newID(), Kind: KindDrain, Actor: Self, Began: began, Took: r.Elapsed, Colour: c, OK: true, Result: text})
 }
 
 // drained makes sure that nobody has to guess what was cut.
@@ -152,6 +165,9 @@ func (a *App) emptyOut(ctx context.Context, op *Operation, c Colour) (proxy.Drai
 	result, err := d.wait.Wait(ctx)
 	cancel(nil)
 	<-shown
+	if err != nil && result.Requests+result.Upgraded > 0 {
+		op.warn("the drain of %s was called off%s", c, cutText(result))
+	}
 	return result, err
 }
 

@@ -86,7 +86,7 @@ func (a *App) beginMaintenance(actor Actor, message *string) (Answer, error) {
 	text := "production shows the maintenance page"
 	if was != nil {
 		*next = *was
-		text = fmt.Sprintf("maintenance is on already, since %s by %s", was.Since.Format(time.TimeOnly), was.By)
+		text = fmt.Sprintf("maintenance is on already, since %s by %s", was.Since.Format(time.DateTime), was.By)
 	}
 	if message != nil {
 		next.Message = *message

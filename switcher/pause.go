@@ -30,7 +30,7 @@ type PauseStatus struct {
 // Answer says what a request has done that is no operation: it holds nothing
 // that others wait for, and is over at once.
 type Answer struct {
-	Changed     bool         `json:"changed"` // false: it was so already
+	Changed     bool         `json:"changed"` // false: it was so already; its end may have moved
 	Text        string       `json:"text"`    // one sentence
 	Pause       *PauseStatus `json:"pause,omitempty"`
 	Maintenance *Maintenance `json:"maintenance,omitempty"`
@@ -55,8 +55,8 @@ func (a *App) Pause(actor Actor, r PauseRequest) (Answer, error) {
 		r.Max = PauseDefault
 	}
 	if r.Max < 0 || r.Max > PauseLimit {
-		return Answer{}, &Error{Code: CodeUsage, What: fmt.Sprintf("a pause of %v is not possible", r.Max),
-			Hint: fmt.Sprintf("more than nothing and at most %v", PauseLimit)}
+		return Answer{}, &Error{Code: CodeUsage, What: fmt.Sprintf("a pause of %v is out of range", r.Max),
+			Hint: fmt.Sprintf("longer than 0s, at most %v", PauseLimit)}
 	}
 	a.awaitBegin()
 	a.mu.Lock()

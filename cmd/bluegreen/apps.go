@@ -20,7 +20,7 @@ type hosted struct {
 	section config.App // what the runtime was made from
 	runtime closingRuntime
 	front   *front
-	access  *accessLog
+	log     *accessLog
 	stop    func() // ends the app's Run and waits; nil before run
 }
 
@@ -34,10 +34,10 @@ type closingRuntime interface {
 // open restores an app as its state says. The state comes first: an edge that
 // does not own it must not look after the app's instances either.
 func (e *edge) open(app *config.App, f *front, newRuntime func(*config.App) (closingRuntime, error)) (*hosted, error) {
-	access := newAccessLog(e.config, app.Name, e.log)
+	log := newAccessLog(e.config, app.Name, e.log)
 	opened, err := switcher.Open(switcher.Options{
 		App: app.Name, Dir: appsDir(e.config), FirstActive: e.options.FirstActive,
-		Settings: e.settings(app, f, nil), Probes: e.probes(app.Health.Timeout), AccessLog: access.handler,
+		Settings: e.settings(app, f, nil), Probes: e.probes(app.Health.Timeout), AccessLog: log.handler,
 		Logger: e.log, Origin: e.origin, Failpoint: e.options.Failpoint,
 	})
 	if err != nil {
@@ -49,7 +49,7 @@ func (e *edge) open(app *config.App, f *front, newRuntime func(*config.App) (clo
 		return nil, err
 	}
 	opened.Apply(e.settings(app, f, runtime))
-	return &hosted{app: opened, section: *app, runtime: runtime, front: f, access: access}, nil
+	return &hosted{app: opened, section: *app, runtime: runtime, front: f, log: log}, nil
 }
 
 // newRuntimeOrBroken never fails: what an app's containers serve is worth more
@@ -101,7 +101,7 @@ func (e *edge) newRuntime(app *config.App) (closingRuntime, error) {
 func (e *edge) settings(app *config.App, f *front, runtime switcher.Runtime) switcher.Settings {
 	return switcher.Settings{
 		Hosts:    map[switcher.RouteName][]string{switcher.Production: app.Production, switcher.Internal: app.Internal},
-		Policies: e.policies(app, f),
+		Policies: e.policies(f),
 		Image:    app.Image,
 		Runtime:  runtime,
 		Ports:    map[switcher.Colour]int{switcher.Blue: app.Slots.Blue.Port, switcher.Green: app.Slots.Green.Port},

@@ -100,15 +100,16 @@ func newDemoStage(ctx context.Context, p *program, o demoOptions) (_ *demoStage,
 	return s, nil
 }
 
-// demoAddress is what was asked for; else the usual port, or a free one when
-// something else has that.
+// demoAddress is what was asked for; else the usual port, or one that is free
+// for TCP and UDP when something else has that.
 func demoAddress(asked string) (string, error) {
 	if asked != "" {
 		return asked, nil
 	}
 	for _, address := range []string{"127.0.0.1:8443", "127.0.0.1:0"} {
-		if l, err := net.Listen("tcp", address); err == nil {
+		if l, datagrams, err := listenBoth(address); err == nil {
 			defer l.Close()
+			defer datagrams.Close()
 			return l.Addr().String(), nil
 		}
 	}
@@ -162,11 +163,9 @@ func (s *demoStage) processes() (string, error) {
       stop_grace_period: 3s`, self, demoFault), nil
 }
 
-// freeLoopbackPorts returns ports below those that the kernel gives to outgoing
-// connections: the load, which makes many, would else take them meanwhile.
-// quietPorts returns ports that are free for TCP and UDP, below the range from which the kernel takes
-// those of connections (ip_local_port_range begins at 32768): between two
-// instances of a slot its port must not be taken by one.
+// quietPorts returns ports that are free for TCP and UDP, and below those that
+// the kernel gives to connections (ip_local_port_range begins at 32768): between
+// two instances of a slot its port must not be taken by one.
 func quietPorts(n int) (ports []int, err error) {
 	for tries := 0; len(ports) < n; tries++ {
 		port := 20000 + mathrand.IntN(12000)

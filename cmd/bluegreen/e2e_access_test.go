@@ -109,6 +109,27 @@ func TestTheInternalHostOpensByAnyRuleOfItsAccess(t *testing.T) {
 	}
 }
 
+// A start goes on without a CA that cannot be read: nobody gets in by it, and
+// everything else is served.
+func TestAnUnreadableCAOfClientsClosesOnlyThatWayIn(t *testing.T) {
+	t.Parallel()
+	e := newTestEdge(t, "")
+	e.write("clients.pem", "not a certificate")
+	e.Extra = "    access: { client_ca: clients.pem }"
+	e.configure()
+	e.start()
+	e.deploy("a")
+	if got := e.release("app.localhost"); got != "a" {
+		t.Errorf("production shows %q", got)
+	}
+	if got := opens(t, e.client(), nil); got != http.StatusForbidden {
+		t.Errorf("the internal host answers %d", got)
+	}
+	if log := e.logged(); !strings.Contains(log, "access.client_ca") || !strings.Contains(log, "holds no PEM certificate") {
+		t.Errorf("the log does not say why:\n%s", log)
+	}
+}
+
 // reloadsAccess replaces the file of authorities: certificates of the old one
 // are worth nothing after a reload.
 func (e *testEdge) reloadsAccess(certified *http.Client) {

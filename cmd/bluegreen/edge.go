@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -62,8 +61,6 @@ type edge struct {
 	apps      map[string]*hosted
 	running   *errgroup.Group // of the apps; nil when none may be launched
 	life      context.Context // of the apps
-
-	authorities map[string][]*x509.Certificate // of each app's clients
 }
 
 // newEdge opens listeners, stored certificates and recorded states, in this
@@ -88,18 +85,14 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 		return nil, err
 	}
 	e.links, e.passwords = newLinkKey(o.Config.State.Dir, e.log), proxy.NewPasswords()
-	authorities, err := readAuthorities(o.Config)
-	if err != nil {
-		return nil, err
-	}
-	e.askClients(o.Config, authorities)
 	for _, app := range sorted(o.Config.Apps) {
-		h, err := e.open(app, e.newFrontOrBare(app), e.newRuntimeOrBroken)
+		h, err := e.open(app, e.newFrontOrLess(app), e.newRuntimeOrBroken)
 		if err != nil {
 			return nil, err
 		}
 		e.apps[app.Name] = h
 	}
+	e.askClients()
 	table, err := newTable(o.Config, e.apps)
 	if err != nil {
 		return nil, err
@@ -175,7 +168,7 @@ func (e *edge) launch(h *hosted) {
 		defer stop()
 		var both errgroup.Group
 		both.Go(func() error { return wrap("running app "+h.app.Name(), h.app.Run(ctx)) })
-		both.Go(func() error { return wrap("writing the access log of "+h.app.Name(), h.access.run(ctx)) })
+		both.Go(func() error { return wrap("writing the access log of "+h.app.Name(), h.log.run(ctx)) })
 		return both.Wait()
 	})
 }

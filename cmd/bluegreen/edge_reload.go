@@ -148,10 +148,6 @@ func (e *edge) apply(next *config.Config) error {
 	if e.running == nil {
 		return &switcher.Error{Code: switcher.CodeUnreachable, What: "the edge is starting or stopping", Hint: "try again in a moment"}
 	}
-	authorities, err := readAuthorities(next)
-	if err != nil {
-		return err
-	}
 	fronts, err := newFronts(next)
 	if err != nil {
 		return err
@@ -177,7 +173,6 @@ func (e *edge) apply(next *config.Config) error {
 		closeAll(opened)
 		return err
 	}
-	e.askClients(next, authorities)
 	e.commit(next, opened, fresh, fronts, table)
 	return nil
 }
@@ -211,6 +206,7 @@ func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[
 			delete(e.apps, name)
 		}
 	}
+	e.askClients()
 	e.config = next
 	e.log.Info("the new configuration is applied", "apps", len(next.Apps))
 }

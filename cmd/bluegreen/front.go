@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 
@@ -12,32 +14,40 @@ import (
 // front is what the edge does for an app's clients by itself. It is made from
 // a section of the configuration and replaced whole by a reload.
 type front struct {
-	section *config.App
-	pages   *proxy.Pages
-	paths   *proxy.Paths
+	section     *config.App
+	pages       *proxy.Pages
+	paths       *proxy.Paths
+	authorities []*x509.Certificate // of clients of the internal hosts
 }
 
-// newFront reads what the section names.
+// newFront reads what the section names. With an error it lacks what could not
+// be read: without its authorities nobody gets in by a certificate.
 func newFront(app *config.App) (*front, error) {
 	f := &front{section: app, paths: newPaths(app)}
-	if app.Pages == "" {
-		return f, nil
+	var problems []error
+	if app.Pages != "" {
+		pages, err := proxy.ReadPages(os.DirFS(app.Pages))
+		if err != nil {
+			problems = append(problems, fmt.Errorf("pages: the folder %s: %w", app.Pages, err))
+		} else {
+			f.pages = pages
+		}
 	}
-	pages, err := proxy.ReadPages(os.DirFS(app.Pages))
+	authorities, err := app.Access.Authorities()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", app.Pages, err)
+		problems = append(problems, fmt.Errorf("access.client_ca: the file %s: %w", app.Access.ClientCA, err))
+	} else {
+		f.authorities = authorities
 	}
-	f.pages = pages
-	return f, nil
+	return f, errors.Join(problems...)
 }
 
-// newFrontOrBare never fails: what an app serves is worth more than how its
-// error pages look.
-func (e *edge) newFrontOrBare(app *config.App) *front {
+// newFrontOrLess never fails: what an app serves is worth more than what its
+// section lacks.
+func (e *edge) newFrontOrLess(app *config.App) *front {
 	f, err := newFront(app)
 	if err != nil {
-		e.log.Error("app goes without its own error pages", "app", app.Name, "error", err)
-		return &front{section: app, paths: newPaths(app)}
+		e.log.Error("app goes without what cannot be read", "app", app.Name, "error", err)
 	}
 	return f
 }
@@ -67,7 +77,7 @@ func newPaths(app *config.App) *proxy.Paths {
 // close gives up what the front owns once nothing new comes to it. Requests in
 // flight end as they would have.
 func (f *front) close() {
-	if f != nil && f.paths != nil {
+	if f.paths != nil {
 		f.paths.Close()
 	}
 }
@@ -85,22 +95,46 @@ func newFronts(c *config.Config) (map[string]*front, error) {
 	return fronts, nil
 }
 
-// policies are the rules of the app's routes, without what outlives a reload.
-func (f *front) policies() map[switcher.RouteName]proxy.Policy {
+// policies are the rules of the app's routes. Links and passwords outlive a
+// reload.
+func (e *edge) policies(f *front) map[switcher.RouteName]proxy.Policy {
 	app := f.section
 	production := proxy.Policy{Public: true, Canonical: app.Canonical}
-	internal := proxy.Policy{Public: app.Access.Public, Access: app.Access.Allow, NoIndex: true}
-	if h := app.HSTS; h.MaxAge > 0 {
-		production.HSTS = proxy.HSTS(h.MaxAge, h.IncludeSubdomains, h.Preload)
-		internal.HSTS = production.HSTS
+	internal := proxy.Policy{
+		Public: app.Access.Public, Access: app.Access.Allow, Basic: e.passwords.Users(hashes(app.Access.Basic)),
+		Authorities: f.authorities, Signed: app.Access.Signed, NoIndex: true,
 	}
 	for _, p := range []*proxy.Policy{&production, &internal} {
+		p.Links = e.links.Links(app.Name)
 		p.Pages, p.Paths = f.pages, f.paths
 		p.Compress = app.Compression
 		p.BodyLimit = int64(app.Limits.Body)
+		if h := app.HSTS; h.MaxAge > 0 {
+			p.HSTS = proxy.HSTS(h.MaxAge, h.IncludeSubdomains, h.Preload)
+		}
 		if l := app.Limits; l.Rate > 0 {
 			p.Rate = proxy.NewRateLimit(float64(l.Rate), l.Burst)
 		}
 	}
 	return map[switcher.RouteName]proxy.Policy{switcher.Production: production, switcher.Internal: internal}
+}
+
+func hashes(users config.Users) map[string]string {
+	all := map[string]string{}
+	for user, hash := range users {
+		all[user] = string(hash)
+	}
+	return all
+}
+
+// askClients makes handshakes for internal hosts ask for certificates of what
+// their apps accept.
+func (e *edge) askClients() {
+	byHost := map[string][]*x509.Certificate{}
+	for _, h := range e.apps {
+		for _, host := range h.front.section.Internal {
+			byHost[host] = h.front.authorities
+		}
+	}
+	e.certs.SetAuthorities(byHost)
 }

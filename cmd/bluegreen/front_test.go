@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -12,7 +13,8 @@ import (
 
 func TestFrontKeysReachTheirRoutes(t *testing.T) {
 	f := &front{section: &config.App{Canonical: "a.example.com", HSTS: config.HSTS{MaxAge: time.Minute}, Compression: true, Limits: config.Limits{Rate: 1, Burst: 2, Body: 3}}}
-	p := f.policies()
+	e := &edge{links: newLinkKey(t.TempDir(), slog.New(slog.DiscardHandler)), passwords: proxy.NewPasswords()}
+	p := e.policies(f)
 	production, internal := p[switcher.Production], p[switcher.Internal]
 	if production.Canonical != "a.example.com" || internal.Canonical != "" {
 		t.Errorf("canonical: %q, %q", production.Canonical, internal.Canonical)

@@ -104,5 +104,5 @@ func (e *edge) signedLink(app, host, path string, expires time.Time) (admin.Link
 	if target.RawQuery != "" || target.ForceQuery {
 		separator = "&"
 	}
-	return admin.Link{URL: e.origin(host) + path + separator + proxy.LinkParameter + "=" + token, Expires: expires}, nil
+	return admin.Link{Host: host, URL: e.origin(host) + path + separator + proxy.LinkParameter + "=" + token, Expires: expires}, nil
 }

@@ -36,7 +36,7 @@ func newMaintenanceOnCommand(p *program) *cobra.Command {
 		Long: `Maintenance on shows the page and prints a link for each production host: it sets
 a cookie with which that browser sees the application, for twelve hours. Whoever
 has the link gets in, and nobody else does, whatever 'access' says of the internal
-hosts. Again, it prints new links, and replaces the message if one is given.`,
+hosts. Run again, it prints new links, and replaces the message if one is given.`,
 		Example: `  bluegreen maintenance on
   bluegreen maintenance on --message "We are moving house. Back at 14:00."`,
 		Args: cobra.NoArgs,
@@ -76,7 +76,7 @@ func (p *program) maintain(cmd *cobra.Command, request switcher.MaintenanceReque
 		if err := p.showAnswer(answer); err != nil || p.json || len(answer.Links) == 0 {
 			return err
 		}
-		p.stdout.printf("past it, until %s, for whoever opens this:\n", answer.Links[0].Expires.Local().Format(time.DateTime))
+		p.stdout.printf("Links past the page, until %s; whoever has one gets in:\n", answer.Links[0].Expires.Local().Format(time.DateTime))
 		for _, link := range answer.Links {
 			p.stdout.printf("  %s\n", link.URL)
 		}

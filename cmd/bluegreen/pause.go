@@ -31,7 +31,7 @@ more are answered 503 with Retry-After.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if request.Max <= 0 || request.Max > switcher.PauseLimit {
-				return usageError("longer than nothing and at most "+span(switcher.PauseLimit), "--max %v is not possible", request.Max)
+				return usageError("longer than 0s, at most "+span(switcher.PauseLimit), "--max %v is out of range", request.Max)
 			}
 			return p.withApp(cmd.Context(), func(client *admin.Client, app string) error {
 				answer, err := client.Pause(cmd.Context(), app, request)
@@ -97,11 +97,11 @@ func (p *program) awaitQuiet(ctx context.Context, client *admin.Client, app stri
 		}
 		slot := st.Slots[st.Active]
 		switch {
-		case st.Pause == nil:
+		case st.Pause == nil && slot.InFlight > 0:
 			return "", &switcher.Error{Code: switcher.CodeTimeout, Hint: "pause for longer with --max, or look for what takes so long with bluegreen status",
 				What: fmt.Sprintf("the pause has ended with %s still in flight", count(slot.InFlight, "request"))}
 		case slot.InFlight == 0 && slot.Upgraded > 0:
-			return fmt.Sprintf("no request is in flight on %s; %s stay open", st.Active, count(slot.Upgraded, "long connection")), nil
+			return fmt.Sprintf("no request is in flight on %s; still open: %s", st.Active, count(slot.Upgraded, "long connection")), nil
 		case slot.InFlight == 0:
 			return "nothing is in flight", nil
 		}
