@@ -80,9 +80,7 @@ func TestSecretsOfARequestAreNotLogged(t *testing.T) {
 }
 
 func TestAccessLogSaysWhyARequestFailed(t *testing.T) {
-	gone := listen(t)
-	_ = gone.Close()
-	e := startEdge(t, backendAt(t, gone.Addr().String()))
+	e := startEdge(t, backendAt(t, refusing(t)))
 	lines := e.accessLines()
 	e.get(true, "https://"+appHost+"/")
 	if line := lines(1)[0]; line["failure"] != "dial" || line["status"] != 502.0 {

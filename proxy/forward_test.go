@@ -339,8 +339,6 @@ func readHead(c net.Conn) {
 }
 
 func TestBackendFailuresMapToTheirStatus(t *testing.T) {
-	refused := listen(t)
-	_ = refused.Close()
 	silent := make(chan struct{})
 	defer close(silent)
 	for _, c := range []struct {
@@ -349,7 +347,7 @@ func TestBackendFailuresMapToTheirStatus(t *testing.T) {
 		status  int
 		failure Failure
 	}{
-		{"refused", backendAt(t, refused.Addr().String()), 502, FailureDial},
+		{"refused", backendAt(t, refusing(t)), 502, FailureDial},
 		{"reset", brokenBackend(t, readHead), 502, FailureReset},
 		{"not HTTP", brokenBackend(t, func(c net.Conn) { readHead(c); _, _ = io.WriteString(c, "SSH-2.0-x\r\n") }), 502, FailureReset},
 		{"no status", brokenBackend(t, func(c net.Conn) { readHead(c); _, _ = io.WriteString(c, "HTTP/1.1 099 Low\r\n\r\n") }), 502, FailureReset},

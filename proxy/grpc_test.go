@@ -254,8 +254,6 @@ func TestH2CBackendServesEveryClient(t *testing.T) {
 
 func TestH2CBackendFailuresMapToTheirStatus(t *testing.T) {
 	h2c := func(o *BackendOptions) { o.H2C, o.HeaderTimeout = true, 100*time.Millisecond }
-	gone := listen(t)
-	_ = gone.Close()
 	http1 := startScripted(t, answers(answer))
 	slow := h2cBackend(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	for _, c := range []struct {
@@ -264,7 +262,7 @@ func TestH2CBackendFailuresMapToTheirStatus(t *testing.T) {
 		status  int
 		failure Failure
 	}{
-		{"refused", backendAt(t, gone.Addr().String(), h2c), 502, FailureDial},
+		{"refused", backendAt(t, refusing(t), h2c), 502, FailureDial},
 		{"speaks HTTP/1.1", http1.backend(t, h2c), 502, FailureReset},
 		{"silent", backendAt(t, slow.Address(), h2c), 504, FailureTimeout},
 	} {

@@ -191,11 +191,9 @@ func TestPathIsServedWhileTheSlotIsEmpty(t *testing.T) {
 }
 
 func TestFailureOfAPathIsToldApartFromTheRelease(t *testing.T) {
-	refused := listen(t)
-	_ = refused.Close()
 	e := startEdge(t, startBackend(t, says("slot")))
 	e.under(func(p *Policy) {
-		p.Paths = NewPaths([]PathOptions{{Path: "/app/", Backend: backendAt(t, refused.Addr().String())}})
+		p.Paths = NewPaths([]PathOptions{{Path: "/app/", Backend: backendAt(t, refusing(t))}})
 	})
 	if response, _ := e.get(false, "https://"+appHost+"/app/"); response.StatusCode != http.StatusBadGateway {
 		t.Errorf("status %d", response.StatusCode)

@@ -415,9 +415,7 @@ func TestBackendThatJustStartsIsAwaitedForAMoment(t *testing.T) {
 }
 
 func TestRefusedBackendIsGivenUp(t *testing.T) {
-	free := listen(t)
-	_ = free.Close()
-	b := backendAt(t, free.Addr().String())
+	b := backendAt(t, refusing(t))
 	_, _, err := ask(t, b, http.MethodGet)
 	var op *net.OpError
 	if !errors.Is(err, syscall.ECONNREFUSED) || !errors.As(err, &op) || op.Op != "dial" {

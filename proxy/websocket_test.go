@@ -142,9 +142,7 @@ func TestRefusedHandshakeIsAnOrdinaryResponse(t *testing.T) {
 }
 
 func TestHandshakeWithADeadBackendGivesAPage(t *testing.T) {
-	l := listen(t)
-	_ = l.Close()
-	e := startEdge(t, backendAt(t, l.Addr().String()))
+	e := startEdge(t, backendAt(t, refusing(t)))
 	c := e.dial(appHost)
 	c.send("GET / HTTP/1.1", "Host: "+appHost, "Connection: Upgrade", "Upgrade: websocket", "")
 	if response, _ := c.response(); response.StatusCode != http.StatusBadGateway {
