@@ -118,8 +118,8 @@ func (s *trickle) Read(p []byte) (int, error) {
 }
 
 const (
-	steadyIdle  = 600 * time.Millisecond
-	steadyBeat  = 60 * time.Millisecond
+	steadyIdle  = 1500 * time.Millisecond
+	steadyBeat  = 150 * time.Millisecond
 	steadyBeats = 30 // 3 × steadyIdle
 )
 

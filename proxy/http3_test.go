@@ -252,9 +252,9 @@ func TestHTTP3ClientThatStopsReadingIsEnded(t *testing.T) {
 }
 
 func TestHTTP3BodyMayTakeLongerThanTheIdleTime(t *testing.T) {
-	e := startEdge3(t, startBackend(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }), idleFor(400*time.Millisecond))
+	e := startEdge3(t, startBackend(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }), idleFor(1500*time.Millisecond))
 	data := bytes.Repeat([]byte("x"), 60)
-	if response, got := e.do3(http.MethodPost, "/", newTrickle(t, data, 20*time.Millisecond)); response.StatusCode != 200 || len(got) != len(data) {
+	if response, got := e.do3(http.MethodPost, "/", newTrickle(t, data, 75*time.Millisecond)); response.StatusCode != 200 || len(got) != len(data) {
 		t.Errorf("status %d, %q", response.StatusCode, got)
 	}
 }

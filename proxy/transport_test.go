@@ -454,7 +454,7 @@ func TestHeaderThatDoesNotComeTimesOut(t *testing.T) {
 }
 
 func TestBodyMayTakeLongerThanTheHeader(t *testing.T) {
-	const timeout = 400 * time.Millisecond
+	const timeout = time.Second // a busy machine may stand still for a while
 	for name, beforeHeader := range map[string]time.Duration{"quick header": 0, "watched header": watchAfter + 5*time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			s := startScripted(t, func(_ int, c streamConn, requests *bufio.Reader) {
