@@ -5,11 +5,6 @@ import (
 	"strings"
 )
 
-// canonicalAge is how long a client may remember the redirect. Without a limit
-// browsers keep it for ever, and changing the canonical host from one to the
-// other would send them round in circles.
-const canonicalAge = "max-age=600"
-
 // astray reports whether a request should be redirected to the canonical host.
 // WebSockets are served where they arrive: browsers do not follow a redirect of
 // a handshake (WHATWG Fetch), so it would only break them.
@@ -28,6 +23,6 @@ func (s *Server) redirectToCanonical(f *flight, r *http.Request) {
 	if f.hasBody && !f.multiplexed {
 		f.Header().Set("Connection", "close")
 	}
-	f.Header().Set("Cache-Control", canonicalAge)
+	f.Header().Set("Cache-Control", redirectAge)
 	writeRedirect(f, "https://"+host, r.URL)
 }

@@ -156,7 +156,7 @@ func (s *Server) elsewhere(f *flight, r *http.Request) bool {
 		return false
 	case at.isBare(r.URL.Path):
 		f.moveTo(nil, at)
-		f.Header().Set("Cache-Control", canonicalAge)
+		f.Header().Set("Cache-Control", redirectAge)
 		writeRedirect(f, "", &url.URL{Path: at.Path, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery})
 	case at.Static != nil:
 		f.moveTo(nil, at)

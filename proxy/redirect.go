@@ -8,6 +8,11 @@ import (
 	"strings"
 )
 
+// redirectAge is how long a client may remember the redirect. Without a limit
+// browsers keep it for ever, and changing the canonical host from one to the
+// other would send them round in circles.
+const redirectAge = "max-age=600"
+
 // redirect answers a request of the HTTP listener: every known host is sent to
 // HTTPS with its path and raw query.
 func (s *Server) redirect(w http.ResponseWriter, r *http.Request) {

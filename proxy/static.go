@@ -29,7 +29,7 @@ func (s *Server) serveFile(f *flight, r *http.Request) {
 	if err == nil && info.IsDir() && isFile(f.path.Static, name+"/"+indexPage) {
 		target := *r.URL
 		target.Path, target.RawPath = target.Path+"/", ""
-		f.Header().Set("Cache-Control", canonicalAge)
+		f.Header().Set("Cache-Control", redirectAge)
 		writeRedirect(f, "", &target)
 		return
 	}

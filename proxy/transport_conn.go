@@ -42,9 +42,9 @@ type upstreamConn struct {
 	late           bool // the header did not come in time
 	ended          bool // the backend has closed its side
 
-	probe    func(fd uintptr)
-	probed   [1]byte
-	probeErr error
+	peek    func(fd uintptr)
+	peeked  [1]byte
+	peekErr error
 }
 
 func newUpstreamConn(t *transport, conn net.Conn) *upstreamConn {
@@ -52,7 +52,7 @@ func newUpstreamConn(t *transport, conn net.Conn) *upstreamConn {
 	if s, ok := conn.(syscall.Conn); ok {
 		c.raw, _ = s.SyscallConn()
 	}
-	c.probe = func(fd uintptr) { _, c.probeErr = syscall.Read(int(fd), c.probed[:]) }
+	c.peek = func(fd uintptr) { _, c.peekErr = syscall.Read(int(fd), c.peeked[:]) }
 	return c
 }
 
@@ -60,7 +60,7 @@ func newUpstreamConn(t *transport, conn net.Conn) *upstreamConn {
 // nothing on it. What it sent unasked must never become the response to
 // somebody's request.
 func (c *upstreamConn) isQuiet() bool {
-	return c.raw != nil && c.raw.Control(c.probe) == nil && c.probeErr == syscall.EAGAIN
+	return c.raw != nil && c.raw.Control(c.peek) == nil && c.peekErr == syscall.EAGAIN
 }
 
 func (c *upstreamConn) begin(ctx context.Context, now time.Time) {
