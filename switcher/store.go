@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -132,6 +133,17 @@ func readState(path, app string) (*State, error) {
 	return state, nil
 }
 
+// lendProcessor keeps requests going while the calling goroutine waits for a
+// disk. Where the runtime has one processor only, it takes up to 10 ms to notice
+// that a system call blocks it; a second one serves meanwhile.
+func lendProcessor() (giveBack func()) {
+	if runtime.GOMAXPROCS(0) > 1 {
+		return func() {}
+	}
+	runtime.GOMAXPROCS(2)
+	return func() { runtime.GOMAXPROCS(1) }
+}
+
 // save makes next the recorded State. When it returns an error the old one
 // still is. On a full disk the reserve is given up for what is vital, and kept
 // from everything else.
@@ -163,6 +175,7 @@ func (s *store) save(next *State, vital bool) error {
 }
 
 func (s *store) replace(data []byte) error {
+	defer lendProcessor()()
 	tmp := s.path(stateFile + ".tmp")
 	if err := writeSynced(tmp, data); err != nil {
 		os.Remove(tmp)
