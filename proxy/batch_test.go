@@ -210,15 +210,17 @@ func TestSlowReaderGetsItsResponseWholeFromAServerThatStops(t *testing.T) {
 	}
 }
 
+// net/http closes the connection a second after it has sent GOAWAY; what was
+// gathered by then has the rest of the grace.
 func TestReaderThatDoesNotReadDelaysAStopByTheGraceOnly(t *testing.T) {
 	log := new(logText)
 	e := startEdge(t, startBackend(t, says(strings.Repeat("x", gatheredResponse))), log.at(slog.LevelInfo),
-		func(o *Options) { o.HTTPS, o.ShutdownGrace = shortBuffers{o.HTTPS}, 50*time.Millisecond })
+		func(o *Options) { o.HTTPS, o.ShutdownGrace = shortBuffers{o.HTTPS}, 3*time.Second })
 	slowReader(t, e)
 	if err := e.stop(); err != nil {
 		t.Error(err)
 	}
-	if e.farewells.count() != 0 && !strings.Contains(log.String(), "unread=1") {
+	if !strings.Contains(log.String(), "unread=1") {
 		t.Errorf("logged %q", log.String())
 	}
 }
