@@ -202,6 +202,12 @@ func (e *edge) get(h2 bool, target string, header ...string) (*http.Response, st
 
 func (e *edge) do(h2 bool, method, target string, body io.Reader, header ...string) (*http.Response, string) {
 	e.t.Helper()
+	return e.exchange(e.client(h2).Do, method, target, body, header...)
+}
+
+// exchange sends a request by do and reads the whole response.
+func (e *edge) exchange(do func(*http.Request) (*http.Response, error), method, target string, body io.Reader, header ...string) (*http.Response, string) {
+	e.t.Helper()
 	r, err := http.NewRequestWithContext(e.t.Context(), method, target, body)
 	if err != nil {
 		e.t.Fatal(err)
@@ -209,7 +215,7 @@ func (e *edge) do(h2 bool, method, target string, body io.Reader, header ...stri
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Add(header[i], header[i+1])
 	}
-	response, err := e.client(h2).Do(r)
+	response, err := do(r)
 	if err != nil {
 		e.t.Fatal(err)
 	}

@@ -115,24 +115,3 @@ func (e *edge3) over(c *http3.ClientConn, method, target string, header ...strin
 	e.t.Helper()
 	return e.exchange(c.RoundTrip, method, target, nil, header...)
 }
-
-func (e *edge3) exchange(do func(*http.Request) (*http.Response, error), method, target string, body io.Reader, header ...string) (*http.Response, string) {
-	e.t.Helper()
-	r, err := http.NewRequestWithContext(e.t.Context(), method, target, body)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Add(header[i], header[i+1])
-	}
-	response, err := do(r)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		e.t.Fatalf("reading the response: %v", err)
-	}
-	return response, string(text)
-}

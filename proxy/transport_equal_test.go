@@ -387,7 +387,7 @@ func FuzzBothTransportsMakeTheSameOfABackend(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte, method, pieces uint8, closes bool) {
 		if len(text) > 2*backendHeaderBytes {
-			t.Skip("longer than anything that is read")
+			return // longer than anything that is read
 		}
 		script{ownMethods[int(method)%len(ownMethods)], text, int(pieces), closes}.check(t, func() net.Listener {
 			n++ // TCP would run out of ports
