@@ -28,8 +28,9 @@ type App struct {
 	log      *slog.Logger
 	probes   Probes
 	origin   func(host string) string
-	recorder func(RouteName, Colour) proxy.Recorder
+	recorder func(RouteName, Colour, string) proxy.Recorder
 	logs     func(RouteName, Colour, string) slog.Handler
+	notify   func(Notice)
 	fail     func(string)
 	services map[RouteName]*proxy.Service
 
@@ -70,7 +71,7 @@ const endedKept = 50
 func Open(o Options) (*App, error) {
 	a := &App{
 		name: o.App, dir: o.Dir, named: o.FirstActive, first: cmp.Or(o.FirstActive, Blue), probes: o.Probes,
-		log: o.Logger, origin: o.Origin, recorder: o.Recorder, logs: o.AccessLog, fail: o.Failpoint,
+		log: o.Logger, origin: o.Origin, recorder: o.Recorder, logs: o.AccessLog, notify: o.Notify, fail: o.Failpoint,
 		services: map[RouteName]*proxy.Service{},
 		backends: map[Colour]*proxy.Backend{},
 		health:   map[Colour]*tracker{Blue: {}, Green: {}},
@@ -85,10 +86,13 @@ func Open(o Options) (*App, error) {
 		a.origin = func(host string) string { return "https://" + host }
 	}
 	if a.recorder == nil {
-		a.recorder = func(RouteName, Colour) proxy.Recorder { return nil }
+		a.recorder = func(RouteName, Colour, string) proxy.Recorder { return nil }
 	}
 	if a.logs == nil {
 		a.logs = func(RouteName, Colour, string) slog.Handler { return nil }
+	}
+	if a.notify == nil {
+		a.notify = func(Notice) {}
 	}
 	if a.fail == nil {
 		a.fail = func(string) {}
@@ -251,7 +255,7 @@ func (a *App) route(name RouteName) *proxy.Route {
 	}
 	r := &proxy.Route{
 		Label: string(c), Backend: a.backends[c], Policy: settings.Policies[name],
-		Recorder: a.recorder(name, c), AccessLog: a.logs(name, c, release),
+		Recorder: a.recorder(name, c, release), AccessLog: a.logs(name, c, release),
 	}
 	if name == Production && a.paused != nil {
 		r.Hold = a.paused.hold

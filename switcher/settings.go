@@ -63,9 +63,16 @@ type Options struct {
 	FirstActive Colour // slot of the very first deploy; empty: blue
 	Settings    Settings
 	Probes      Probes
-	Recorder    func(RouteName, Colour) proxy.Recorder // nil: nothing is recorded
-	Logger      *slog.Logger                           // nil: nothing is logged
-	Origin      func(host string) string               // the URL of a host; nil: https on the usual port
+	Logger      *slog.Logger             // nil: nothing is logged
+	Origin      func(host string) string // the URL of a host; nil: https on the usual port
+
+	// Notify is told what the team should hear of. It must not block; nil
+	// tells nobody.
+	Notify func(Notice)
+
+	// Recorder returns what records the requests of a route while it leads to
+	// the slot and the release; nil: they are not recorded.
+	Recorder func(name RouteName, slot Colour, release string) proxy.Recorder
 
 	// AccessLog returns what logs the requests of a route while it leads to
 	// the slot and the release; nil: they are not logged.
