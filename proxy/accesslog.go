@@ -42,7 +42,7 @@ func bounded(s string, most int) string {
 
 // attributes are the fields of one access log line. They are lent from a pool,
 // as a group without a name, since a slog.Record has room for five only.
-type attributes [14]slog.Attr
+type attributes [17]slog.Attr
 
 var attributesPool = sync.Pool{New: func() any { return new(attributes) }}
 
@@ -69,6 +69,13 @@ func (f *flight) logAccess(duration time.Duration, bytesIn, bytesOut int64) {
 		slog.String("request", f.id),
 		slog.String("agent", bounded(f.logged.agent, maxLoggedAgent)),
 	)
+	if f.held > 0 {
+		fields = append(fields, slog.Int64("held_us", f.held.Microseconds()))
+	}
+	if f.trace != nil {
+		context := f.trace.context()
+		fields = append(fields, slog.String("trace_id", context.trace()), slog.String("span_id", context.span()))
+	}
 	if f.path != nil {
 		fields = append(fields, slog.String("path_route", f.path.Path))
 	}

@@ -6,6 +6,6 @@
 // release. Between those steps no lock is held for more than a few
 // assignments; a route is changed by one atomic pointer store.
 //
-// It must not know Docker, the disk, Prometheus, or what a colour means: a
-// route's label is opaque here.
+// It must not know Docker, the disk, Prometheus, OpenTelemetry, or what a
+// colour means: a route's label is opaque here.
 package proxy

@@ -37,6 +37,7 @@ type flight struct {
 	id          string
 	method      string
 	logged      logged
+	trace       *traced // nil: the request belongs to no trace
 
 	ctx    flightContext
 	cancel context.CancelCauseFunc
@@ -47,8 +48,8 @@ type flight struct {
 	received  atomic.Int64 // the transport may still read when the handler returns
 	bytesOut  int64
 	failure   Failure
-	writeErr  error
 	streaming bool // server-sent events: no idle deadline
+	writeErr  error
 	reading   watchdog
 	writing   watchdog
 
@@ -176,19 +177,11 @@ func (f *flight) finish() {
 	f.cancel(nil)
 	duration := time.Since(f.start)
 	f.logAccess(duration, f.received.Load(), f.bytesOut)
+	o := f.observe(duration)
 	if r := f.route.Recorder; r != nil {
-		r.Request(Observation{
-			Method:    f.method,
-			Status:    f.status,
-			Duration:  duration,
-			FirstByte: f.firstByte,
-			Held:      f.held,
-			BytesIn:   f.received.Load(),
-			BytesOut:  f.bytesOut,
-			Path:      f.path.name(),
-			Failure:   f.failure,
-		})
+		r.Request(o)
 	}
+	f.recordTrace(o)
 	if f.slot != nil {
 		f.slot.Store(nil)
 	}
@@ -197,6 +190,21 @@ func (f *flight) finish() {
 		f.endStream()
 	case f.slot != nil:
 		f.backend.release()
+	}
+}
+
+// observe is what is known about a request that has ended.
+func (f *flight) observe(duration time.Duration) Observation {
+	return Observation{
+		Method:    f.method,
+		Status:    f.status,
+		Duration:  duration,
+		FirstByte: f.firstByte,
+		Held:      f.held,
+		BytesIn:   f.received.Load(),
+		BytesOut:  f.bytesOut,
+		Path:      f.path.name(),
+		Failure:   f.failure,
 	}
 }
 

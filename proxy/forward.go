@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"encoding/hex"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httputil"
 	"net/textproto"
@@ -91,6 +89,7 @@ func (f *flight) address(out, in *http.Request) {
 	h["X-Forwarded-Proto"] = []string{proto}
 	h["X-Real-Ip"] = []string{peer}
 	h[requestIDHeader] = []string{f.id}
+	f.tellTrace(h)
 	if f.path != nil && f.path.Strip {
 		h["X-Forwarded-Prefix"] = []string{strings.TrimSuffix(f.path.Path, "/")}
 	}
@@ -166,15 +165,8 @@ func requestID(r *http.Request, trusted bool) string {
 			return id
 		}
 	}
-	var random [16]byte
 	var text [32]byte
-	for i := 0; i < len(random); i += 8 {
-		v := rand.Uint64()
-		for j := range 8 {
-			random[i+j] = byte(v >> (8 * j))
-		}
-	}
-	hex.Encode(text[:], random[:])
+	randomHex(text[:])
 	return string(text[:])
 }
 
@@ -214,7 +206,13 @@ func removeHopByHop(h http.Header) {
 type dispatch struct{}
 
 func (dispatch) RoundTrip(r *http.Request) (*http.Response, error) {
-	return flightOf(r.Context()).backend.transport.RoundTrip(r)
+	f := flightOf(r.Context())
+	f.traceAsked()
+	response, err := f.backend.transport.RoundTrip(r)
+	if err == nil {
+		f.traceAnswered()
+	}
+	return response, err
 }
 
 const copyBuffer = 32 << 10

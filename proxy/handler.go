@@ -72,6 +72,7 @@ func (s *Server) serve(f *flight, service *Service, table *Table, r *http.Reques
 	ctx, cancel := context.WithCancelCause(r.Context())
 	f.ctx, f.cancel = flightContext{ctx, f}, cancel
 	refused := s.enter(f, service, r)
+	f.joinTrace(r.Header)
 	if refused == FailureNone && f.route.Backend != nil {
 		f.backend = f.route.Backend
 		f.slot = f.backend.flights.add(f)

@@ -26,16 +26,18 @@ func BenchmarkRequest(b *testing.B) {
 	for _, c := range []struct {
 		name   string
 		policy Policy
+		tracer Tracer
 	}{
-		{"plain", Policy{Public: true}},
-		{"canonical", Policy{Public: true, Canonical: appHost}},
-		{"hsts", Policy{Public: true, HSTS: "max-age=31536000"}},
-		{"limits", Policy{Public: true, Rate: NewRateLimit(1e9, 1e9), BodyLimit: 1 << 20}},
-		{"compression", Policy{Public: true, Compress: true}},
-		{"paths", Policy{Public: true, Paths: NewPaths([]PathOptions{{Path: "/app/", Backend: backend}, {Path: "/assets/", Backend: backend}})}},
+		{"plain", Policy{Public: true}, nil},
+		{"canonical", Policy{Public: true, Canonical: appHost}, nil},
+		{"hsts", Policy{Public: true, HSTS: "max-age=31536000"}, nil},
+		{"limits", Policy{Public: true, Rate: NewRateLimit(1e9, 1e9), BodyLimit: 1 << 20}, nil},
+		{"compression", Policy{Public: true, Compress: true}, nil},
+		{"paths", Policy{Public: true, Paths: NewPaths([]PathOptions{{Path: "/app/", Backend: backend}, {Path: "/assets/", Backend: backend}})}, nil},
+		{"traced", Policy{Public: true}, new(spans)},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			service := NewService(&Route{Backend: backend, Policy: c.policy})
+			service := NewService(&Route{Backend: backend, Policy: c.policy, Tracer: c.tracer})
 			table, err := NewTable(TableOptions{Services: map[string]*Service{appHost: service}})
 			if err != nil {
 				b.Fatal(err)

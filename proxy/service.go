@@ -20,6 +20,9 @@ type Route struct {
 	// and none of the edge's own probes; nil logs nothing. It says itself
 	// which app and release it is for, and must not block.
 	AccessLog slog.Handler
+	// Tracer records requests as spans and makes them the backend's parents;
+	// nil leaves traceparent and tracestate to the client. Probes have none.
+	Tracer Tracer
 	// Policy says who may use the route.
 	Policy Policy
 	// Hold keeps requests waiting; nil lets them through. Probes pass.

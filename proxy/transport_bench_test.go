@@ -12,7 +12,7 @@ import (
 
 // cannedBackend answers every request with size bytes and costs next to
 // nothing itself.
-func cannedBackend(b *testing.B, size int) string {
+func cannedBackend(b testing.TB, size int) string {
 	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -75,6 +75,7 @@ type handshake struct {
 // response. A cut and a client that leaves end it through the context.
 func (f *flight) handshake(r *http.Request) (*handshake, error) {
 	b := f.backend
+	f.traceAsked()
 	conn, err := b.dialer.dial(&f.ctx)
 	if err != nil {
 		return nil, err
@@ -91,6 +92,7 @@ func (f *flight) handshake(r *http.Request) (*handshake, error) {
 		h.abandon()
 		return nil, fmt.Errorf("reading websocket handshake: %w", err)
 	}
+	f.traceAnswered()
 	return h, nil
 }
 
@@ -187,6 +189,8 @@ func (s *Server) establish(f *flight, h *handshake) {
 		_ = h.conn.Close()
 		return
 	}
+	f.recordTrace(f.observe(f.firstByte))
+	f.trace.keep()
 	s.relays.start(r, head, bytes.Clone(early), bytes.Clone(replied))
 }
 
