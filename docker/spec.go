@@ -49,8 +49,10 @@ func (r *Runtime) wanted(spec switcher.Spec) (client.ContainerCreateOptions, err
 			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
 			SecurityOpt:   []string{"no-new-privileges"},
 			LogConfig: container.LogConfig{
-				Type:   "local",
-				Config: map[string]string{"max-size": "20m", "max-file": "5"},
+				Type: "local",
+				// Not compressed: Follow looks at the files often, and the engine
+				// would unpack all of them each time.
+				Config: map[string]string{"max-size": "20m", "max-file": "5", "compress": "false"},
 			},
 			Mounts: o.mounts(),
 			Resources: container.Resources{

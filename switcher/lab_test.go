@@ -359,6 +359,11 @@ func (b *bench) Tail(context.Context, string, int) ([]string, error) {
 	return []string{"last words"}, nil
 }
 
+func (b *bench) Follow(ctx context.Context, instance string, _ Cursor, _ func([]Line) error) error {
+	_, err := b.Wait(ctx, instance)
+	return err
+}
+
 func (b *bench) Prune(_ context.Context, drop []string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

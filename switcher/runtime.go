@@ -50,6 +50,13 @@ type Runtime interface {
 	// Tail returns the last n lines that the instance wrote, oldest first.
 	Tail(ctx context.Context, instance string, n int) ([]string, error)
 
+	// Follow passes on what the instance writes, from after on, none of it left
+	// out or told twice, and goes on over restarts of the instance and of what
+	// runs it. It returns nil when the instance does not run and all of its
+	// output was passed on, and what take returns when that is an error. The
+	// lines are take's only until it returns.
+	Follow(ctx context.Context, instance string, after Cursor, take func([]Line) error) error
+
 	// Prune removes artifacts of this app whose id is in drop. One that
 	// something still uses is left.
 	Prune(ctx context.Context, drop []string) error

@@ -38,4 +38,7 @@ func (r brokenRuntime) List(context.Context) ([]switcher.Instance, error)   { re
 func (r brokenRuntime) Wait(context.Context, string) (int, error)           { return 0, r.reason }
 func (r brokenRuntime) Tail(context.Context, string, int) ([]string, error) { return nil, r.reason }
 func (r brokenRuntime) Prune(context.Context, []string) error               { return r.reason }
-func (r brokenRuntime) Close() error                                        { return nil }
+func (r brokenRuntime) Follow(context.Context, string, switcher.Cursor, func([]switcher.Line) error) error {
+	return r.reason
+}
+func (r brokenRuntime) Close() error { return nil }

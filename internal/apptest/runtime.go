@@ -180,6 +180,12 @@ func (r *runtime) Tail(context.Context, string, int) ([]string, error) {
 	return []string{"last words"}, nil
 }
 
+// Follow has nothing to pass on.
+func (r *runtime) Follow(ctx context.Context, id string, _ switcher.Cursor, _ func([]switcher.Line) error) error {
+	_, err := r.Wait(ctx, id)
+	return err
+}
+
 func (r *runtime) Prune(context.Context, []string) error { return nil }
 
 func (r *runtime) stopAll() {

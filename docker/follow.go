@@ -1,0 +1,162 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/moby/moby/client"
+
+	"sofiacall.com/bluegreen/switcher"
+)
+
+const (
+	// The output is asked for after a pause that grows while nothing comes.
+	shortLook = 100 * time.Millisecond
+	longLook  = time.Second
+
+	// The two streams of a container are logged by two goroutines of the engine,
+	// which may write a little out of order: lines so much older than the newest
+	// one are looked at again.
+	disorder = 2 * time.Second
+
+	fewFrames  = 100
+	mostFrames = 1 << 20
+)
+
+// Follow reads the engine's log of the container again and again, each time
+// from a little before the newest line that was passed on. A request that
+// follows would be cheaper, but engines before version 23 lose whole files on
+// it when they rotate while its reader is slow; what they answer to a request
+// that does not follow is the log of one moment.
+func (r *Runtime) Follow(ctx context.Context, instance string, after switcher.Cursor, take func([]switcher.Line) error) error {
+	found, err := r.must(ctx, instance)
+	if err != nil {
+		return err
+	}
+	f := &follower{runtime: r, id: found.ID, take: take, cursor: after.Clone(), frames: fewFrames}
+	for pause := shortLook; ; pause = min(2*pause, longLook) {
+		running, err := f.running(ctx) // before the look, or its last words are missed
+		passed := 0
+		if err == nil {
+			passed, err = f.look(ctx, !running)
+		}
+		var refused *takeError
+		switch {
+		case errors.As(err, &refused):
+			return refused.err
+		case ctx.Err() != nil:
+			return fmt.Errorf("following %s: %w", describe(*found), context.Cause(ctx))
+		case notFound(err):
+			return err
+		case err == nil && passed == 0 && !running:
+			return nil
+		case passed > 0:
+			pause = shortLook
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// takeError is an error of whoever takes the lines, none of the engine.
+type takeError struct{ err error }
+
+func (e *takeError) Error() string { return e.err.Error() }
+
+// follower is one reader of a container's log.
+type follower struct {
+	runtime *Runtime
+	id      string
+	take    func([]switcher.Line) error
+	cursor  switcher.Cursor // behind the last line that was passed on
+	frames  int             // how many the next look asks for
+}
+
+func (f *follower) running(ctx context.Context) (bool, error) {
+	found, err := f.runtime.inspect(ctx, f.id)
+	if err != nil {
+		return false, err
+	}
+	return runs(found.State.Status), nil
+}
+
+// look passes on what the log holds behind the cursor and returns how many
+// lines that were. It asks for the last frames first, which costs the engine
+// little, and for all if these do not reach back far enough.
+func (f *follower) look(ctx context.Context, ended bool) (passed int, err error) {
+	options := client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true}
+	var since time.Time
+	if newest := f.cursor.Newest(); !newest.IsZero() {
+		options.Tail = strconv.Itoa(f.frames)
+		since = newest.Add(-disorder)
+		passed, err = f.read(ctx, options, since, ended)
+		if !errors.Is(err, errTooFew) {
+			return passed, err
+		}
+		options.Tail = ""
+		options.Since = fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond())
+	}
+	return f.read(ctx, options, since, ended)
+}
+
+// errTooFew says that the frames that were asked for begin too late.
+var errTooFew = errors.New("the frames do not reach back far enough")
+
+// read passes on the lines of one answer that are not older than since. If only
+// the last frames were asked for, the first of them must be older.
+func (f *follower) read(ctx context.Context, options client.ContainerLogsOptions, since time.Time, ended bool) (passed int, err error) {
+	e := f.runtime.engine
+	watched, silence := newSilence(ctx, e.timeout)
+	defer silence.stop()
+	doing := "reading the output of container " + short(f.id)
+	if err := e.negotiate(watched); err != nil {
+		return 0, e.explain(watched, doing, err)
+	}
+	answer, err := e.api.ContainerLogs(watched, f.id, options)
+	if err != nil {
+		return 0, e.explain(watched, doing, err)
+	}
+	defer answer.Close()
+	a := &assembler{cursor: f.cursor, seen: make(map[string]*replay), take: func(lines []switcher.Line) error {
+		silence.pause() // the engine is not to blame for a disk that is full
+		defer silence.reset()
+		if err := f.take(lines); err != nil {
+			return &takeError{err}
+		}
+		return nil
+	}}
+	frames := newFrames(answer, silence.reset)
+	recent := 0
+	for n := 0; ; n++ {
+		next, err := frames.next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil && next.time.Before(since) {
+			continue
+		}
+		if err == nil && n == 0 && options.Tail != "" {
+			return 0, errTooFew
+		}
+		recent++
+		if err == nil {
+			err = a.add(next, frames.waiting())
+		}
+		if err != nil {
+			return a.passed, e.explain(watched, doing, err)
+		}
+	}
+	f.frames = min(fewFrames+2*recent, mostFrames)
+	err = a.end(ended)
+	if a.gap() {
+		f.runtime.options.Logger.WarnContext(ctx, "the engine has dropped lines of a container before they could be read: they are lost",
+			"app", f.runtime.options.App, "container", short(f.id), "after", f.cursor.Newest())
+	}
+	return a.passed, err
+}
