@@ -52,13 +52,17 @@ type App struct {
 	unswept    bool      // the engine may hold what the state does not know
 	late       time.Time // until then it may carry out a start that nobody waits for
 	alert      string
-	unrepaired string        // why the edge's own recovery does not succeed
-	rush       chan struct{} // wakes the health loop
+	unrepaired string // why the edge's own recovery does not succeed
+	alarmed    bool   // one of both was told to the team, perhaps by an earlier process
 	sweepWake  chan struct{}
 	background sync.WaitGroup
 
+	telling  sync.Mutex // never held while another lock is taken
+	lastTold told
+
 	healthMu sync.Mutex // never held while another lock is taken
 	health   map[Colour]*tracker
+	paces    map[Colour]*pace
 }
 
 const endedKept = 50
@@ -74,9 +78,9 @@ func Open(o Options) (*App, error) {
 		log: o.Logger, origin: o.Origin, recorder: o.Recorder, logs: o.AccessLog, notify: o.Notify, fail: o.Failpoint,
 		services: map[RouteName]*proxy.Service{},
 		backends: map[Colour]*proxy.Backend{},
-		health:   map[Colour]*tracker{Blue: {}, Green: {}},
-		rush:     make(chan struct{}, 1), sweepWake: make(chan struct{}, 1),
-		unswept: true, begun: make(chan struct{}),
+		health:   map[Colour]*tracker{Blue: firstTracker(), Green: firstTracker()},
+		paces:    map[Colour]*pace{Blue: newPace(), Green: newPace()}, sweepWake: make(chan struct{}, 1),
+		unswept: true, alarmed: true, begun: make(chan struct{}),
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -151,7 +155,12 @@ func (a *App) Run(ctx context.Context) error {
 		a.log.Error(a.broken.Error())
 	}
 	a.mu.Unlock()
-	group.Go(func() error { return a.watchHealth(ctx) })
+	for _, c := range Colours() {
+		if !a.state.Load().Slots[c].warm() {
+			a.endTroubles(c)
+		}
+		group.Go(func() error { return a.watchHealth(ctx, c) })
+	}
 	group.Go(func() error { return a.keepSwept(ctx) })
 	err := group.Wait()
 	a.background.Wait()
@@ -228,7 +237,9 @@ func (a *App) step(op *Operation, name string, change func(*State)) error {
 // that operation.
 func (a *App) interrupted(s *State, op *Operation) {
 	if j := s.Operation; j != nil && j.ID != op.ID && op.Kind != KindRecover {
-		s.record(j.record(j.reached()))
+		ok, text := j.reached()
+		a.tellReached(j, s, text)
+		s.record(j.record(ok, text))
 		s.Operation = nil
 	}
 }
@@ -256,6 +267,9 @@ func (a *App) route(name RouteName) *proxy.Route {
 	r := &proxy.Route{
 		Label: string(c), Backend: a.backends[c], Policy: settings.Policies[name],
 		Recorder: a.recorder(name, c, release), AccessLog: a.logs(name, c, release),
+	}
+	if c != "" {
+		r.Recorder = &sentinel{a.paces[c], r.Recorder}
 	}
 	if name == Production && a.paused != nil {
 		r.Hold = a.paused.hold
@@ -295,12 +309,24 @@ func (a *App) repoint(names ...RouteName) {
 func (a *App) setAlert(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	a.mu.Lock()
-	news := a.alert != text
-	a.alert = text
-	a.mu.Unlock()
-	if news && text != "" {
+	defer a.mu.Unlock()
+	if text != "" && a.alert != text {
 		a.log.Error(text)
 	}
+	a.alarm(func() { a.alert = text })
+}
+
+// alarm changes what needs a person and tells the team. Called with a.mu held.
+func (a *App) alarm(change func()) {
+	before := cmp.Or(a.alert, a.unrepaired)
+	change()
+	now := cmp.Or(a.alert, a.unrepaired)
+	if now == before && (now != "" || !a.alarmed) {
+		return
+	}
+	s := a.state.Load()
+	a.alarmed = now != ""
+	a.notify(Notice{Kind: NoticeStuck, Time: time.Now(), App: a.name, Release: s.Slots[s.Active].Release, Cause: cmp.Or(now, before), Over: now == ""})
 }
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -89,6 +89,21 @@ func TestAfterACrashAtAnyStepTheNextStartServesWhatIsOnDisk(t *testing.T) {
 	}
 }
 
+// heardOf checks that the team is told what an operation came to that a crash
+// cut short: once, in its own name. What gave way to another matter is stuck.
+func (l *lab) heardOf(point string, j *Journal) {
+	l.t.Helper()
+	decided := j != nil && (j.Kind == KindDeploy || j.Kind == KindSwitch && j.Step == "swap" || j.Step == "back")
+	got := l.noticed(append(events, NoticeStuck)...)
+	got = slices.DeleteFunc(got, func(n Notice) bool { return n.Over })
+	switch {
+	case !decided && len(got) > 0 && got[0].Kind != NoticeStuck:
+		l.t.Errorf("%s: the team hears of %+v", point, got)
+	case decided && (len(got) != 1 || got[0].Kind != NoticeStuck && (got[0].Operation != j.ID || got[0].Release == nil)):
+		l.t.Errorf("%s: of %+v the team hears %+v", point, j, got)
+	}
+}
+
 // survives starts an app on what a crash has left and checks what it does.
 func (l *lab) survives(c crash, records int, before Colour) {
 	l.t.Helper()
@@ -115,6 +130,7 @@ func (l *lab) survives(c crash, records int, before Colour) {
 	c.bench.mu.Unlock()
 	next.later(5 * time.Minute)
 
+	next.heardOf(c.point, disk.Operation)
 	st := next.app.Status()
 	if st.Operation != nil || next.app.state.Load().Operation != nil {
 		l.t.Errorf("%s: an operation is still open: %+v", c.point, next.app.state.Load().Operation)

@@ -105,10 +105,15 @@ func (a *App) deploy(ctx context.Context, op *Operation, commit, image string) (
 			if cause := context.Cause(ctx); cause != nil {
 				err = cause
 			}
-			return "", a.abandon(d, err)
+			err = a.abandon(d, err)
+			if a.ctx.Err() == nil && !errors.Is(err, errDiscarded) { // otherwise the next start tells
+				a.tellNotDeployed(op.journal(), &d.release, err.Error())
+			}
+			return "", err
 		}
 	}
 	state := a.state.Load()
+	a.tellDeployed(op.journal(), state)
 	if state.Active == d.target {
 		return fmt.Sprintf("%s is active on %s", describe(&d.release), d.target), nil
 	}

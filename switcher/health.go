@@ -3,63 +3,41 @@ package switcher
 import (
 	"context"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"sofiacall.com/bluegreen/proxy"
 )
 
-// rushInterval is the longest time between probes while a deploy or a bake
-// makes them urgent.
-const rushInterval = time.Second
+const (
+	// rushInterval is the longest time between probes while a deploy, a bake or
+	// a failure makes them urgent.
+	rushInterval = time.Second
+	// leastInterval is the shortest, however many requests fail.
+	leastInterval = rushInterval / 4
+)
 
-// tracker turns single probes into a verdict: rise successes in a row make a
-// slot healthy, fall failures in a row unhealthy. The very first success is
-// enough after a start of the edge, for nothing spoke against the slot yet.
-type tracker struct {
-	mu        sync.Mutex
-	health    Health
-	successes int
-	failedAt  time.Time // of the last failure that counted
+// pace is what makes the probes of one slot come sooner.
+type pace struct {
+	wake  chan struct{} // look again at how long to wait
+	asked atomic.Bool   // somebody saw the slot fail: probe it at once
 }
 
-func (t *tracker) note(err error, took time.Duration, s HealthSettings) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := time.Now()
-	h := &t.health
-	h.CheckedAt = &now
-	h.LatencyMS = float64(took.Microseconds()) / 1000
-	if err != nil {
-		h.Error = err.Error()
-		t.successes = 0
-		// One hiccup seen by several probes at once is still one failure.
-		if now.Sub(t.failedAt) >= min(s.Interval, rushInterval)/2 {
-			t.failedAt = now
-			h.Failures++
-		}
-		if h.Failures >= s.Fall {
-			h.Status = Unhealthy
-		}
-		return
-	}
-	h.Failures, h.Error = 0, ""
-	t.successes++
-	if h.Status != Unhealthy || t.successes >= s.Rise {
-		h.Status = Healthy
+func newPace() *pace { return &pace{wake: make(chan struct{}, 1)} }
+
+// hurry makes the health loop look again at what it waits for.
+func (p *pace) hurry() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
 	}
 }
 
-func (t *tracker) read() Health {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	h := t.health
-	if h.Status == "" {
-		h.Status = Unknown
+// ask wants a probe now. It may be called for every request that fails.
+func (p *pace) ask() {
+	if !p.asked.Swap(true) {
+		p.hurry()
 	}
-	return h
 }
 
 func (a *App) tracker(c Colour) *tracker {
@@ -70,9 +48,17 @@ func (a *App) tracker(c Colour) *tracker {
 
 // forgetHealth begins anew with a slot: what ran in it is gone.
 func (a *App) forgetHealth(c Colour) {
+	gone := !a.state.Load().Slots[c].warm()
+	if gone {
+		a.endTroubles(c)
+	}
 	a.healthMu.Lock()
 	defer a.healthMu.Unlock()
-	a.health[c] = &tracker{}
+	next := &tracker{}
+	if !gone {
+		next.unhealthy = a.health[c].tell(false)
+	}
+	a.health[c] = next
 }
 
 func (a *App) healthOf(c Colour) Health { return a.tracker(c).read() }
@@ -90,7 +76,9 @@ func (a *App) probe(ctx context.Context, c Colour, port int) error {
 	began := time.Now()
 	err := a.probes.Backend(within, a.reached(c, port), host, settings.Health.Path)
 	if err == nil || ctx.Err() == nil { // a caller who leaves says nothing about the slot
-		t.note(err, time.Since(began), settings.Health)
+		if from, to := t.note(err, time.Since(began), settings.Health); from != to {
+			a.healthChanged(c, t, to)
+		}
 	}
 	return err
 }
@@ -117,27 +105,79 @@ func (a *App) CheckHealth(ctx context.Context, c Colour) (Health, error) {
 	return a.healthOf(c), nil
 }
 
-// watchHealth probes every warm slot at the configured interval, faster while
-// a deploy or a bake runs, until ctx ends.
-func (a *App) watchHealth(ctx context.Context) error {
+// HealthHistory returns the last checks of the slots, oldest first.
+func (a *App) HealthHistory() map[Colour][]HealthCheck {
+	all := map[Colour][]HealthCheck{}
+	for _, c := range Colours() {
+		all[c] = a.tracker(c).checks()
+	}
+	return all
+}
+
+// healthChanged tells a new verdict. An instance may be unhealthy because it is
+// gone, with the engine or by somebody's hand: the containers are compared with
+// the recorded state then. One that only starts is the business of its deploy.
+func (a *App) healthChanged(c Colour, t *tracker, to HealthStatus) {
+	if a.tracker(c) != t || !a.state.Load().Slots[c].warm() {
+		return
+	}
+	h := t.read()
+	a.log.Info("health changed", "colour", c, "to", to, "error", h.Error)
+	n := a.about(NoticeUnhealthy, c)
+	if to == Unhealthy {
+		a.leaveUnswept()
+		a.wakeSweep()
+		n.Cause = h.Error
+	} else {
+		n.Over, n.Cause = true, "it answers its health checks again"
+	}
+	if t.tell(to == Unhealthy) {
+		a.notify(n)
+	}
+}
+
+// endTroubles tells that nothing is to be done any more about a slot in which
+// nothing is meant to run.
+func (a *App) endTroubles(c Colour) {
+	if a.tracker(c).tell(false) {
+		n := a.about(NoticeUnhealthy, c)
+		n.Over, n.Cause = true, "nothing is to run in this slot now"
+		a.notify(n)
+	}
+}
+
+// watchHealth probes a slot while it is warm, at the configured interval or
+// faster, until ctx ends. Each slot has a loop of its own, so that trouble of
+// one neither speeds up nor delays the probes of the other.
+func (a *App) watchHealth(ctx context.Context, c Colour) error {
 	for ctx.Err() == nil {
 		began := time.Now()
-		a.probeSlots(ctx)
-		a.guardBake()
-		a.untilNextProbe(ctx, began)
+		if slot := a.state.Load().Slots[c]; slot.warm() && a.backend(c) != nil {
+			a.probe(ctx, c, slot.Port)
+		}
+		if a.state.Load().Active == c {
+			a.guardBake()
+		}
+		a.untilNextProbe(ctx, c, began)
 	}
 	return nil
 }
 
 // untilNextProbe waits for the rest of the interval, which may change meanwhile.
-func (a *App) untilNextProbe(ctx context.Context, began time.Time) {
+func (a *App) untilNextProbe(ctx context.Context, c Colour, began time.Time) {
+	p := a.paces[c]
 	for {
-		timer := time.NewTimer(time.Until(began.Add(a.probeInterval())))
+		wait := a.probeInterval(c)
+		if p.asked.Load() {
+			wait = min(wait, leastInterval)
+		}
+		timer := time.NewTimer(time.Until(began.Add(wait)))
 		select {
-		case <-a.rush:
+		case <-p.wake:
 			timer.Stop()
 			continue
 		case <-timer.C:
+			p.asked.Store(false)
 		case <-ctx.Done():
 			timer.Stop()
 		}
@@ -145,51 +185,20 @@ func (a *App) untilNextProbe(ctx context.Context, began time.Time) {
 	}
 }
 
-func (a *App) probeSlots(ctx context.Context) {
-	state := a.state.Load()
-	var group errgroup.Group
-	for _, c := range Colours() {
-		if slot := state.Slots[c]; slot.warm() && a.backend(c) != nil {
-			group.Go(func() error {
-				a.probeSlot(ctx, c, slot.Port)
-				return nil
-			})
-		}
-	}
-	group.Wait()
-}
-
-// probeSlot probes one slot and tells when the verdict changes. An instance
-// may be unhealthy because it is gone, with the engine or by somebody's hand:
-// the containers are compared with the recorded state then.
-func (a *App) probeSlot(ctx context.Context, c Colour, port int) {
-	before := a.healthOf(c).Status
-	a.probe(ctx, c, port)
-	after := a.healthOf(c)
-	if after.Status == before || ctx.Err() != nil {
-		return
-	}
-	a.log.Info("health changed", "colour", c, "from", before, "to", after.Status, "error", after.Error)
-	if after.Status == Unhealthy {
-		a.leaveUnswept()
-		a.wakeSweep()
-	}
-}
-
-func (a *App) probeInterval() time.Duration {
-	interval := a.settings.Load().Health.Interval
+func (a *App) probeInterval(c Colour) time.Duration {
+	health := a.settings.Load().Health
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.state.Load().Bake != nil || a.op != nil && a.op.Kind == KindDeploy {
-		return min(interval, rushInterval)
+	urgent := a.state.Load().Bake != nil || a.op != nil && a.op.Kind == KindDeploy
+	a.mu.Unlock()
+	if urgent {
+		return min(health.Interval, rushInterval)
 	}
-	return interval
+	return a.tracker(c).interval(health)
 }
 
-// hurry makes the health loop look again at what it watches.
+// hurry makes the health loops look again at what they wait for.
 func (a *App) hurry() {
-	select {
-	case a.rush <- struct{}{}:
-	default:
+	for _, p := range a.paces {
+		p.hurry()
 	}
 }

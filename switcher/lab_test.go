@@ -29,6 +29,9 @@ type lab struct {
 	named Colour // Options.FirstActive
 	app   *App
 	stop  func()
+
+	heard   sync.Mutex
+	notices []Notice
 }
 
 // inLab runs a test in a bubble with an app that is up and has done its first
@@ -58,7 +61,7 @@ func (l *lab) settings() Settings {
 // start opens the app as a new process would.
 func (l *lab) start(failpoint func(string)) {
 	l.t.Helper()
-	app, err := Open(Options{App: "app", Dir: l.dir, FirstActive: l.named, Settings: l.settings(), Probes: l.probes(), Failpoint: failpoint, Logger: slog.New(slog.DiscardHandler)})
+	app, err := Open(Options{App: "app", Dir: l.dir, FirstActive: l.named, Settings: l.settings(), Probes: l.probes(), Notify: l.hear, Failpoint: failpoint, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		l.t.Fatalf("opening the app: %v", err)
 	}
@@ -73,6 +76,25 @@ func (l *lab) start(failpoint func(string)) {
 		}
 	}
 	synctest.Wait()
+}
+
+func (l *lab) hear(n Notice) {
+	l.heard.Lock()
+	defer l.heard.Unlock()
+	l.notices = append(l.notices, n)
+}
+
+// noticed returns the notices of some kinds since it was last asked for any.
+func (l *lab) noticed(kinds ...NoticeKind) (found []Notice) {
+	l.heard.Lock()
+	defer l.heard.Unlock()
+	for _, n := range l.notices {
+		if slices.Contains(kinds, n.Kind) {
+			found = append(found, n)
+		}
+	}
+	l.notices = nil
+	return found
 }
 
 // probes answer for whatever instance the bench runs on a port. The public

@@ -5,7 +5,9 @@ import "time"
 // NoticeKind says what a Notice is about.
 type NoticeKind string
 
-// Troubles last until a Notice of the same Key says that they are Over.
+// Troubles last until a Notice of the same Key says that they are Over. After
+// a restart of the edge that may be said of troubles that there were not: an
+// earlier process may have told them.
 const (
 	NoticeUnhealthy   NoticeKind = "unhealthy"   // a slot fails its health checks
 	NoticeDied        NoticeKind = "died"        // an instance has died, or keeps dying
@@ -18,11 +20,11 @@ const (
 
 // Events are told once.
 const (
-	NoticeReady        NoticeKind = "ready"         // a release is ready for tests
+	NoticeReady        NoticeKind = "ready"         // a release is ready for tests, at the URL in Subject
 	NoticeDeployFailed NoticeKind = "deploy_failed" // production was not touched
-	NoticeSwitched     NoticeKind = "switched"
-	NoticeRolledBack   NoticeKind = "rolled_back"
-	NoticeVerdict      NoticeKind = "verdict" // a bake has ended otherwise than by a rollback
+	NoticeSwitched     NoticeKind = "switched"      // production leads to a new release
+	NoticeRolledBack   NoticeKind = "rolled_back"   // production leads to the previous release again
+	NoticeVerdict      NoticeKind = "verdict"       // a bake has ended otherwise than by a rollback
 )
 
 // Lasting reports whether a notice of this kind tells a trouble that lasts
@@ -47,7 +49,11 @@ type Notice struct {
 	Actor   Actor      `json:"actor,omitempty"`   // who did it
 	Cause   string     `json:"cause,omitempty"`   // why, in one sentence
 	Verdict *Verdict   `json:"verdict,omitempty"` // the figures that decided it
-	Over    bool       `json:"over,omitempty"`    // the trouble has ended
+	Over    bool       `json:"over,omitempty"`    // the trouble has ended, if it was told at all
+
+	Operation string   `json:"operation,omitempty"` // id of the one that an event is about
+	Previous  *Release `json:"previous,omitempty"`  // that production has moved away from
+	Output    []string `json:"output,omitempty"`    // last lines of an instance that died
 }
 
 // NoticeKey tells which notices are about the same trouble.

@@ -24,6 +24,9 @@ type Operation struct {
 	about  Journal       // what the history will say of it
 	silent bool          // leave no record: nothing was to be done
 
+	resumes *Journal // operation of an earlier process that this recovery ends
+	verdict *Verdict // the figures that asked for it; nil: none did
+
 	mu         sync.Mutex
 	step       string
 	events     []Event

@@ -59,7 +59,7 @@ func (a *App) setRepair(err error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.unrepaired = text
+	a.alarm(func() { a.unrepaired = text })
 }
 
 func (a *App) leaveUnswept() {
@@ -164,6 +164,8 @@ func (a *App) recover(ctx context.Context, op *Operation) (string, error) {
 func (a *App) resume(op *Operation, left *Journal) error {
 	ok, text := left.reached()
 	active := a.state.Load().Active
+	op.resumes = left
+	defer func() { op.resumes = nil }()
 	var err error
 	switch {
 	case left.Kind == KindSwitch && left.Step == "swap":
@@ -174,6 +176,8 @@ func (a *App) resume(op *Operation, left *Journal) error {
 		ok = err == nil
 	case left.Step == "back":
 		text, err = a.proveBack(op, active, "the release did not answer after the switch")
+	default:
+		a.tellReached(left, a.state.Load(), text)
 	}
 	if err != nil {
 		text = err.Error()

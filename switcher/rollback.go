@@ -30,14 +30,19 @@ func (a *App) rollBack(ctx context.Context, op *Operation, why string) (string, 
 	active := a.state.Load().Active
 	to := active.Other()
 	if a.healthOf(active).Status != Unhealthy { // otherwise nothing is lost by trying
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
-		defer cancel()
-		if err := a.probe(ctx, to, a.state.Load().Slots[to].Port); err != nil {
+		if err := a.lookAt(ctx, to); err != nil {
 			return "", &Error{Code: CodeUnhealthy, What: fmt.Sprintf("the previous release on %s does not answer; production stays on %s", to, active), Err: err,
 				Hint: "`bluegreen recover` starts what should run; `bluegreen health` probes both slots"}
 		}
 	}
 	return a.moveBack(op, active, why)
+}
+
+// lookAt probes a slot before production goes to it.
+func (a *App) lookAt(ctx context.Context, c Colour) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
+	defer cancel()
+	return a.probe(ctx, c, a.state.Load().Slots[c].Port)
 }
 
 // rollbackStatus says whether production could move back now. Called with or
@@ -104,6 +109,8 @@ func (a *App) proveBack(op *Operation, to Colour, why string) (string, error) {
 		op.say("%s drains (%s) and is then stopped, its logs are kept", failed, inFlight(b))
 	}
 	a.retire(failed)
+	a.tellRolledBack(op.acts(), a.state.Load(), to, why, op.verdict)
+	a.endTroubles(failed)
 	text := fmt.Sprintf("production is back on %s with %s", to, describe(a.state.Load().Slots[to].Release))
 	if why != "" {
 		text += ": " + why
@@ -190,6 +197,9 @@ func (a *App) guardBake() {
 	}
 	switch {
 	case h.Status == Unhealthy && a.rollbackStatus(s).Ready:
+		if a.lookAt(a.ctx, active.Other()) != nil {
+			return // what both depend on may have failed: its own probes tell
+		}
 		why := fmt.Sprintf("%s became unhealthy in the bake: %s", describe(s.Slots[active].Release), h.Error)
 		if err := a.rollBackBake(s.Bake.Began, why); err != nil {
 			a.log.Warn("automatic rollback", "reason", why, "error", err) // asked again after the next probes

@@ -26,7 +26,7 @@ type Settings struct {
 // HealthSettings say how a slot is probed and when the verdict changes.
 type HealthSettings struct {
 	Path     string
-	Interval time.Duration // at rest; at most a second while deploying and baking
+	Interval time.Duration // at rest; at most a second while deploying, baking and failing
 	Timeout  time.Duration // of one probe
 	Rise     int           // successes in a row that make a slot healthy
 	Fall     int           // failures in a row that make it unhealthy
@@ -66,8 +66,8 @@ type Options struct {
 	Logger      *slog.Logger             // nil: nothing is logged
 	Origin      func(host string) string // the URL of a host; nil: https on the usual port
 
-	// Notify is told what the team should hear of. It must not block; nil
-	// tells nobody.
+	// Notify is told what the team should hear of. It must not block, nor ask
+	// anything of the app; nil tells nobody.
 	Notify func(Notice)
 
 	// Recorder returns what records the requests of a route while it leads to

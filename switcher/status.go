@@ -53,10 +53,21 @@ const (
 // Health is what the probes of a slot last found.
 type Health struct {
 	Status    HealthStatus `json:"status"`
+	Since     *time.Time   `json:"since,omitempty"` // it has this status
 	CheckedAt *time.Time   `json:"checked_at"`
 	LatencyMS float64      `json:"latency_ms"`
 	Failures  int          `json:"consecutive_failures"`
-	Error     string       `json:"error,omitempty"` // of the last probe, if it failed
+	Error     string       `json:"error,omitempty"`      // of the last probe, if it failed
+	FailedAt  *time.Time   `json:"failed_at,omitempty"`  // when a probe last failed
+	LastError string       `json:"last_error,omitempty"` // and why
+}
+
+// HealthCheck is one probe of a slot.
+type HealthCheck struct {
+	Time      time.Time `json:"time"`
+	OK        bool      `json:"ok"`
+	LatencyMS float64   `json:"latency_ms"`
+	Error     string    `json:"error,omitempty"`
 }
 
 // RollbackStatus says whether production could move back now.

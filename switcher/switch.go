@@ -145,6 +145,7 @@ func (a *App) proveSwitch(op *Operation, to Colour) (string, error) {
 	limits := a.limits()
 	limits.Requests = 0 // they may last: the old container stays
 	a.drainBehind(from, limits, nil)
+	a.tellSwitched(op.acts(), a.state.Load(), to)
 	return fmt.Sprintf("%s is live on %s%s", describe(a.state.Load().Slots[to].Release), to, a.bakeText()), nil
 }
 
