@@ -52,6 +52,7 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 		if !sleep(ctx, pause) {
 			return nil, err
 		}
+		retried(ctx)
 	}
 }
 

@@ -43,6 +43,8 @@ type flight struct {
 	cancel context.CancelCauseFunc
 	slot   *slot
 
+	proxied   bool
+	retries   atomic.Int32 // http.Transport dials on a goroutine of its own
 	status    int
 	firstByte time.Duration
 	received  atomic.Int64 // the transport may still read when the handler returns
@@ -83,6 +85,13 @@ func (c *flightContext) Value(key any) any {
 
 func flightOf(ctx context.Context) *flight {
 	return ctx.Value(flightKey{}).(*flight)
+}
+
+// retried notes one more attempt for the request that ctx belongs to.
+func retried(ctx context.Context) {
+	if f, ok := ctx.Value(flightKey{}).(*flight); ok {
+		f.retries.Add(1)
+	}
 }
 
 // clientText returns the client's address as it is told to backends and logs.
@@ -178,7 +187,7 @@ func (f *flight) finish() {
 	duration := time.Since(f.start)
 	f.logAccess(duration, f.received.Load(), f.bytesOut)
 	o := f.observe(duration)
-	if r := f.route.Recorder; r != nil {
+	if r := f.route.Recorder; r != nil && !f.probe {
 		r.Request(o)
 	}
 	f.recordTrace(o)
@@ -203,6 +212,9 @@ func (f *flight) observe(duration time.Duration) Observation {
 		Held:      f.held,
 		BytesIn:   f.received.Load(),
 		BytesOut:  f.bytesOut,
+		Retries:   int(f.retries.Load()),
+		Proxied:   f.proxied,
+		Lasting:   f.streaming,
 		Path:      f.path.name(),
 		Failure:   f.failure,
 	}

@@ -356,17 +356,18 @@ func TestBackendFailuresMapToTheirStatus(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := startEdge(t, c.backend)
-			response, body := e.get(false, "https://"+appHost+"/", ProbeHeader, secret)
+			if probe, _ := e.get(false, "https://"+appHost+"/", ProbeHeader, secret); probe.Header.Get(LabelHeader) != "blue" {
+				t.Error("the probe did not learn which route failed")
+			}
+			response, body := e.get(false, "https://"+appHost+"/")
 			if response.StatusCode != c.status {
 				t.Errorf("status %d, want %d", response.StatusCode, c.status)
-			}
-			if response.Header.Get(LabelHeader) != "blue" {
-				t.Error("the probe did not learn which route failed")
 			}
 			if c.backend != nil && strings.Contains(body, c.backend.Address()) {
 				t.Error("the page names the backend")
 			}
-			if o := e.recorder.only(t); o.Failure != c.failure || o.Status != c.status {
+			// Only the client's request, for probes are no traffic.
+			if o := e.recorder.only(t); o.Failure != c.failure || o.Status != c.status || o.Proxied != (c.backend != nil) {
 				t.Errorf("recorded %+v, want failure %v", o, c.failure)
 			}
 		})
@@ -442,6 +443,14 @@ func TestGetSurvivesAStaleBackendConnection(t *testing.T) {
 		if response, _ := e.get(false, "https://"+appHost+"/"); response.StatusCode != 200 {
 			t.Errorf("status %d", response.StatusCode)
 		}
+	}
+	eventually(t, "both requests are recorded", func() bool {
+		e.recorder.mu.Lock()
+		defer e.recorder.mu.Unlock()
+		return len(e.recorder.requests) == 2
+	})
+	if o := e.recorder.requests; o[0].Retries != 0 || o[1].Retries != 1 || !o[0].Proxied {
+		t.Errorf("recorded %+v", o)
 	}
 }
 

@@ -312,7 +312,7 @@ func (r *recorder) Request(o Observation) {
 	r.requests = append(r.requests, o)
 }
 
-func (r *recorder) UpgradeBegin() {
+func (r *recorder) UpgradeBegin(string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.begun++

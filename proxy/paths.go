@@ -170,6 +170,7 @@ func (s *Server) elsewhere(f *flight, r *http.Request) bool {
 
 // proxy takes the request to the backend of the flight.
 func (s *Server) proxy(f *flight, r *http.Request) {
+	f.proxied = true
 	if r = r.WithContext(&f.ctx); isWebSocket(r) {
 		s.upgrade(f, r)
 	} else {

@@ -9,10 +9,11 @@ import "time"
 type Recorder interface {
 	// Request is called once for each request that was answered or given
 	// up, for a refused WebSocket handshake, and at the end of an event
-	// stream.
+	// stream. Probes of the edge itself are no traffic.
 	Request(Observation)
-	// UpgradeBegin is called when a WebSocket is established (status 101).
-	UpgradeBegin()
+	// UpgradeBegin is called when a WebSocket is established (status 101);
+	// path is as in Observation.
+	UpgradeBegin(path string)
 	// UpgradeEnd is called when it has ended.
 	UpgradeEnd(UpgradeObservation)
 }
@@ -34,6 +35,15 @@ type Observation struct {
 	Held time.Duration
 	// BytesIn and BytesOut count body bytes from and to the client.
 	BytesIn, BytesOut int64
+	// Retries is how many attempts to reach the backend there were after the
+	// first.
+	Retries int
+	// Proxied says that the request was taken to a backend, rather than
+	// answered by the edge itself.
+	Proxied bool
+	// Lasting says that the response was a stream of server-sent events,
+	// which lasts as a WebSocket does.
+	Lasting bool
 	// Path is the path route that served the request; empty: none, so that
 	// it tells something about the release.
 	Path string

@@ -253,7 +253,7 @@ func (s *relays) start(r *relay, head, early, replied []byte) {
 	stopped := s.stopped
 	s.mu.Unlock()
 	if rec := r.flight.route.Recorder; rec != nil {
-		rec.UpgradeBegin()
+		rec.UpgradeBegin(r.flight.path.name())
 	}
 	r.run(head, early, replied)
 	if stopped {

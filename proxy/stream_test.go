@@ -99,7 +99,7 @@ func TestAnEndedEventStreamIsOneRequestThatWasDrained(t *testing.T) {
 		body := e.stream(h2)
 		drained(t, b, DrainLimits{Upgraded: moment})
 		endsWell(t, body)
-		if o := e.recorder.only(t); o.Failure != FailureDrained || o.Status != 200 || o.BytesOut == 0 {
+		if o := e.recorder.only(t); o.Failure != FailureDrained || o.Status != 200 || o.BytesOut == 0 || !o.Lasting {
 			t.Errorf("recorded %+v", o)
 		}
 		if e.recorder.begun != 0 {

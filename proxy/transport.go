@@ -94,12 +94,14 @@ func (t *transport) exchange(r *http.Request, body *bytes.Reader) (*http.Respons
 		if err == nil || !c.mayRepeat(r) {
 			return response, err
 		}
+		retried(ctx)
 	}
 	rewind(body)
 	response, c, err := t.first(r)
 	if err == nil || c == nil || !c.wasReset(err) || c.sent > 0 && !isSafe(r.Method) || !sleep(ctx, resetPause) {
 		return response, err
 	}
+	retried(ctx)
 	rewind(body)
 	response, _, err = t.first(r)
 	return response, err

@@ -129,7 +129,7 @@ func TestAFailedRequestHasTheSlotProbedAtOnceAndDecidesNothing(t *testing.T) {
 type ignorant struct{}
 
 func (ignorant) Request(proxy.Observation)           {}
-func (ignorant) UpgradeBegin()                       {}
+func (ignorant) UpgradeBegin(string)                 {}
 func (ignorant) UpgradeEnd(proxy.UpgradeObservation) {}
 
 func TestPassiveSignalsCostARequestNoAllocation(t *testing.T) {

@@ -18,9 +18,9 @@ func (s *sentinel) Request(o proxy.Observation) {
 	}
 }
 
-func (s *sentinel) UpgradeBegin() {
+func (s *sentinel) UpgradeBegin(path string) {
 	if s.next != nil {
-		s.next.UpgradeBegin()
+		s.next.UpgradeBegin(path)
 	}
 }
 

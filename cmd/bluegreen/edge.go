@@ -19,6 +19,7 @@ import (
 
 	"sofiacall.com/bluegreen/admin"
 	"sofiacall.com/bluegreen/config"
+	"sofiacall.com/bluegreen/metrics"
 	"sofiacall.com/bluegreen/probe"
 	"sofiacall.com/bluegreen/proxy"
 	"sofiacall.com/bluegreen/switcher"
@@ -54,6 +55,7 @@ type edge struct {
 	passwords *proxy.Passwords
 	server    *proxy.Server
 	admin     *admin.Server
+	metrics   *metrics.Metrics
 
 	reloading sync.Mutex // one reload at a time
 	mu        sync.Mutex // guards what follows
@@ -67,7 +69,7 @@ type edge struct {
 // order, so that a port that is taken changes nothing. It asks neither the CA
 // nor an engine.
 func newEdge(o edgeOptions) (_ *edge, err error) {
-	e := &edge{options: o, log: o.Logger, config: o.Config, secret: rand.Text(), apps: map[string]*hosted{}}
+	e := &edge{options: o, log: o.Logger, config: o.Config, secret: rand.Text(), metrics: newMetrics(), apps: map[string]*hosted{}}
 	defer func() {
 		if err != nil {
 			e.close()
@@ -140,6 +142,7 @@ func (e *edge) run(ctx context.Context) error {
 	})
 	group.Go(func() error { return wrap("managing certificates", e.certs.Run(failed)) })
 	group.Go(func() error { return wrap("serving the admin socket", e.admin.Serve(failed, e.listeners.admin)) })
+	group.Go(func() error { return e.metrics.Run(failed) })
 	group.Go(func() error { return e.reloadOnHangups(failed) })
 	e.log.Info("serving", "http", address(e.listeners.http), "https", address(e.listeners.https), "http3", e.listeners.udp(), "admin", address(e.listeners.admin))
 	if e.options.Ready != nil {

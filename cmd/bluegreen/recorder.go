@@ -1,0 +1,54 @@
+package main
+
+import (
+	"sofiacall.com/bluegreen/metrics"
+	"sofiacall.com/bluegreen/proxy"
+	"sofiacall.com/bluegreen/switcher"
+)
+
+// newMetrics returns the figures of an edge.
+func newMetrics() *metrics.Metrics {
+	var failures []string
+	for f := proxy.FailureNone; f.String() != "unknown"; f++ {
+		failures = append(failures, f.String())
+	}
+	return metrics.New(metrics.Options{Failures: failures})
+}
+
+// recorders is switcher.Options.Recorder of an app.
+func recorders(m *metrics.Metrics, app string) func(switcher.RouteName, switcher.Colour, string) proxy.Recorder {
+	return func(route switcher.RouteName, slot switcher.Colour, release string) proxy.Recorder {
+		return recorder{m.Route(app, string(route), string(slot), release)}
+	}
+}
+
+// recorder translates what the proxy has seen of a route.
+type recorder struct{ route *metrics.Route }
+
+// Request says something of the release if its backend was asked and neither
+// the client nor the edge has ended it.
+func (r recorder) Request(o proxy.Observation) {
+	q := metrics.Request{
+		Method: o.Method, Status: o.Status, Duration: o.Duration - o.Held, FirstByte: o.FirstByte - o.Held,
+		BytesIn: o.BytesIn, BytesOut: o.BytesOut, Retries: o.Retries, Failure: int(o.Failure), Lasting: o.Lasting,
+		Counts: o.Proxied && (o.Failure == proxy.FailureNone || o.Failure.Upstream()),
+	}
+	if o.Path != "" {
+		r.route.Elsewhere(o.Path, &q)
+		return
+	}
+	q.Error = q.Counts && (q.Status >= 500 || o.Failure.Upstream())
+	r.route.Request(&q)
+}
+
+func (r recorder) UpgradeBegin(path string) {
+	if path == "" {
+		r.route.UpgradeBegin()
+	}
+}
+
+func (r recorder) UpgradeEnd(o proxy.UpgradeObservation) {
+	if o.Path == "" {
+		r.route.UpgradeEnd(metrics.Upgrade{Duration: o.Duration, BytesIn: o.BytesIn, BytesOut: o.BytesOut, Cut: o.Cut})
+	}
+}
