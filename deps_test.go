@@ -59,6 +59,7 @@ var owners = []struct {
 	{"github.com/spf13/", []string{"cmd/bluegreen"}, "flags belong to the program"},
 	{"github.com/DeRuina/", []string{"logfile"}, "how files are rotated is one package's business"},
 	{"github.com/klauspost/", []string{"proxy"}, "content codings belong to the request path"},
+	{"github.com/nicholas-fedor/", []string{"notify"}, "which chat or mailbox is told, and how, is one package's business"},
 	{"go.yaml.in/", []string{"config", "cmd/bluegreen"}, "the file's format is known to its reader only"},
 }
 

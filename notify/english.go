@@ -1,0 +1,160 @@
+package notify
+
+import (
+	"fmt"
+
+	"sofiacall.com/bluegreen/switcher"
+)
+
+func english() *words {
+	return &words{
+		title: englishTitle, advice: englishAdvice,
+		finding: func(f switcher.Finding) string { return f.Text },
+		verdict: map[switcher.Outcome]string{switcher.Good: "good", switcher.Bad: "bad", switcher.Undecided: "not enough data"},
+		slot:    "Slot", release: "Release", commit: "Commit", image: "Image", cause: "Cause", by: "By",
+		next: "Next", figures: "Figures of", lost: "Missing",
+		self: "bluegreen itself",
+		since: func(began, lasted string) string {
+			return fmt.Sprintf("It has lasted since %s, for %s.", began, lasted)
+		},
+		lasted: func(began, lasted string, returned int) string {
+			s := fmt.Sprintf("It began at %s and lasted %s", began, lasted)
+			switch returned {
+			case 0:
+				return s + "."
+			case 1:
+				return s + "; it came back once meanwhile."
+			}
+			return fmt.Sprintf("%s; it came back %d times meanwhile.", s, returned)
+		},
+		lostOf: func(count int) string {
+			if count == 1 {
+				return "one message before this one could not be delivered here."
+			}
+			return fmt.Sprintf("%d messages before this one could not be delivered here.", count)
+		},
+		testing: "This is a test. If you read it, alerts arrive here.",
+	}
+}
+
+func englishTitle(f facts) string {
+	what := func(began, lasts, ended string) string {
+		switch {
+		case f.stage == Lasts:
+			return lasts
+		case f.stage == Ended:
+			return ended
+		case f.returned:
+			return began + " again"
+		}
+		return began
+	}
+	release, slot := or(f.release, "a release"), or(f.colour, "the backend")
+	var said string
+	switch f.kind {
+	case switcher.NoticeUnhealthy:
+		said = slot + what(" is unhealthy", " is still unhealthy", " is healthy again")
+	case switcher.NoticeDied:
+		said = slot + what(" has died", " is still not running", " is running again")
+	case switcher.NoticeCertificate:
+		said = "the certificate of " + f.subject + what(" needs attention", " still needs attention", " is in order again")
+	case switcher.NoticeDisk:
+		said = "the disk of " + f.subject + what(" is nearly full", " is still nearly full", " has room again")
+	case switcher.NoticeLogs:
+		said = f.subject + what(" cannot be written", " still cannot be written", " is written again")
+	case switcher.NoticeErrorRate:
+		said = "production" + what(" fails too often", " still fails too often", " answers as it should again")
+	case switcher.NoticeStuck:
+		said = what("somebody must look", "somebody must still look", "nobody has to look any more")
+	case switcher.NoticeReady:
+		said = fmt.Sprintf("%s is ready for tests in %s", release, slot)
+	case switcher.NoticeDeployFailed:
+		said = fmt.Sprintf("the deploy of %s has failed, production was not touched", release)
+	case switcher.NoticeSwitched:
+		said = fmt.Sprintf("production is on %s now, with %s", slot, release)
+	case switcher.NoticeRolledBack:
+		said = fmt.Sprintf("production was rolled back from %s", release)
+	case switcher.NoticeVerdict:
+		switch f.outcome {
+		case switcher.Good:
+			said = fmt.Sprintf("%s has done well, it is no longer watched", release)
+		case switcher.Bad:
+			said = fmt.Sprintf("%s does badly", release)
+		default:
+			said = fmt.Sprintf("%s is no longer watched, there was not enough data for a verdict", release)
+		}
+	default:
+		said = "test of alerts"
+		if f.stage != Trial {
+			said = what(string(f.kind), string(f.kind), string(f.kind)+" is over")
+		}
+	}
+	return f.app + ": " + said
+}
+
+func englishAdvice(f facts) []line {
+	next := func(value, command string) line { return line{label: "Next", value: value, command: command} }
+	logs := next("read its log", f.logs())
+	rollback := next("if production is on it, go back", "bluegreen rollback"+f.flags)
+	switch f.kind {
+	case switcher.NoticeUnhealthy:
+		return []line{logs, rollback}
+	case switcher.NoticeDied:
+		return []line{logs, next("start it again", "bluegreen recover"+f.flags), rollback}
+	case switcher.NoticeCertificate:
+		return []line{
+			next("see that the name leads to this server and port 80 is open to the internet", "bluegreen status"+f.flags),
+			next("read what the CA says", "journalctl -u bluegreen -n 100"),
+		}
+	case switcher.NoticeDisk:
+		return []line{
+			next("find what is large", "du -xh --max-depth=2 "+f.subject+" | sort -h | tail"),
+			next("remove the releases that are not needed", "bluegreen cleanup"+f.flags),
+		}
+	case switcher.NoticeLogs:
+		return []line{next("serving goes on, lines are lost: make room, or see who may write there", "df -h; ls -l "+f.subject)}
+	case switcher.NoticeErrorRate:
+		return []line{
+			next("compare both releases", "bluegreen compare"+f.flags), logs,
+			next("if the last switch is to blame, go back", "bluegreen rollback"+f.flags),
+		}
+	case switcher.NoticeStuck:
+		return []line{
+			next("see what is wrong", "bluegreen status"+f.flags),
+			next("then put it right", "bluegreen recover"+f.flags),
+		}
+	case switcher.NoticeReady:
+		return []line{
+			next("test it on the internal hosts, then move production", "bluegreen switch"+f.flags),
+			next("or give it up", "bluegreen discard"+f.flags),
+		}
+	case switcher.NoticeDeployFailed:
+		return []line{logs, next("mend it and deploy again", "bluegreen deploy COMMIT"+f.flags)}
+	case switcher.NoticeSwitched:
+		return []line{
+			next("watch it", "bluegreen status --watch"+f.flags),
+			next("if it does badly, go back", "bluegreen rollback"+f.flags),
+		}
+	case switcher.NoticeRolledBack:
+		return []line{
+			next("the logs of the failed release are kept", f.logs()),
+			next("see what happened", "bluegreen history"+f.flags),
+		}
+	case switcher.NoticeVerdict:
+		if f.outcome == switcher.Good {
+			return []line{next("nothing; the one before stays warm until the next deploy", "")}
+		}
+		return []line{
+			next("compare both releases", "bluegreen compare"+f.flags),
+			next("if it does badly, go back", "bluegreen rollback"+f.flags),
+		}
+	}
+	return nil
+}
+
+func or(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}

@@ -1,0 +1,184 @@
+package notify
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nicholas-fedor/shoutrrr/pkg/services/specialized/generic"
+
+	"sofiacall.com/bluegreen/switcher"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s is not as it was; see what has changed with -update\n%s", name, got)
+	}
+}
+
+func verdict(outcome switcher.Outcome) *switcher.Verdict {
+	return &switcher.Verdict{Outcome: outcome, Findings: []switcher.Finding{
+		{Rule: "p99", Outcome: switcher.Good, Text: "p99 is 210 ms, the limit is 1 s", Measured: 0.21, Limit: 1, Samples: 1213},
+		{Rule: "error_rate", Outcome: outcome, Text: "5.2 % of 1213 requests failed, the limit is 1 %", Measured: 5.2, Limit: 1, Samples: 1213},
+		{Rule: "error_rate_relative", Outcome: switcher.Undecided, Text: "the previous release had 12 requests", Measured: 5.2, Limit: 0.1, Samples: 1213, Against: 12},
+	}}
+}
+
+// everyMessage has each kind at each stage, and what differs within a kind.
+func everyMessage() []*message {
+	lasting := []switcher.Notice{
+		{Kind: switcher.NoticeUnhealthy, App: "chat", Colour: switcher.Green, Release: candidate(), Cause: "GET /health answered 503"},
+		{Kind: switcher.NoticeDied, App: "chat", Colour: switcher.Blue, Release: candidate(), Cause: "it was killed for its memory (exit code 137), 3 times in 2 minutes"},
+		{Kind: switcher.NoticeCertificate, App: "chat", Subject: "chat.example.com", Cause: "it expires on 2026-12-01 and could not be renewed: rate limited"},
+		{Kind: switcher.NoticeDisk, Subject: "/var/lib/bluegreen", Cause: "93 % of 40 GB are used, 2.8 GB are free"},
+		{Kind: switcher.NoticeLogs, App: "chat", Colour: switcher.Green, Subject: "/var/log/chat/green.log", Cause: "no space left on device"},
+		{Kind: switcher.NoticeErrorRate, App: "chat", Colour: switcher.Green, Release: candidate(), Cause: "7.1 % of 2310 requests failed in 5 minutes, the limit is 5 %"},
+		{Kind: switcher.NoticeStuck, App: "chat", Cause: "neither release answers; green keeps production"},
+	}
+	events := []switcher.Notice{
+		{Kind: switcher.NoticeReady, Actor: "ci"},
+		{Kind: switcher.NoticeDeployFailed, Actor: "ci", Cause: "it was not healthy within 2m0s: connection refused"},
+		{Kind: switcher.NoticeSwitched, Actor: "maria"},
+		{Kind: switcher.NoticeRolledBack, Actor: switcher.Self, Cause: "too many requests failed", Verdict: verdict(switcher.Bad)},
+		{Kind: switcher.NoticeVerdict, Actor: switcher.Self, Verdict: verdict(switcher.Good)},
+		{Kind: switcher.NoticeVerdict, Actor: switcher.Self, Verdict: verdict(switcher.Undecided)},
+		{Kind: switcher.NoticeVerdict, Actor: switcher.Self, Verdict: verdict(switcher.Bad), Cause: "the previous release does not answer, so production stays"},
+	}
+	var all []*message
+	for _, notice := range lasting {
+		notice.Time = moment0
+		all = append(all, &message{Notice: notice, Stage: Began, Since: moment0})
+		notice.Time = moment0.Add(4 * time.Hour)
+		all = append(all, &message{Notice: notice, Stage: Lasts, Since: moment0})
+		notice.Time, notice.Over, notice.Cause = moment0.Add(12*time.Minute), true, ""
+		all = append(all, &message{Notice: notice, Stage: Ended, Since: moment0})
+	}
+	returned := lasting[0]
+	returned.Time = moment0
+	all = append(all, &message{Notice: returned, Stage: Began, Since: moment0, Returns: 1})
+	returned.Time, returned.Over = moment0.Add(50*time.Hour), true
+	all = append(all, &message{Notice: returned, Stage: Ended, Since: moment0, Blinks: 3, Returns: 1})
+	for _, notice := range events {
+		notice.Time, notice.App, notice.Colour, notice.Release = moment0, "chat", switcher.Green, candidate()
+		all = append(all, &message{Notice: notice, Stage: Event})
+	}
+	trial := &message{Notice: switcher.Notice{Kind: "test", Time: moment0, App: "chat"}, Stage: Trial}
+	lossy := *all[0]
+	lossy.Lost = 12
+	all = append(all, trial, &lossy)
+	for i, m := range all {
+		m.ID = fmt.Sprint("message-", i)
+	}
+	return all
+}
+
+func speaker(t *testing.T) *Notifier {
+	return New(Options{Dir: t.TempDir(), Server: "web-1", Location: time.UTC})
+}
+
+func TestEveryMessageInBothLanguages(t *testing.T) {
+	for _, language := range []string{"en", "es"} {
+		var all strings.Builder
+		for _, m := range everyMessage() {
+			fmt.Fprintf(&all, "%s\n\n", speaker(t).wording(m, language).plain(style{}))
+		}
+		golden(t, language+".txt", all.String())
+	}
+}
+
+// A kind without words of its own would be told by its key.
+func TestNoKindIsWithoutWords(t *testing.T) {
+	for _, m := range everyMessage() {
+		for _, language := range []string{"en", "es"} {
+			said := speaker(t).wording(m, language)
+			if m.Stage != Trial && strings.Contains(said.title, string(m.Notice.Kind)) && strings.Contains(string(m.Notice.Kind), "_") {
+				t.Errorf("%s: %s", language, said.title)
+			}
+			if (m.Stage == Began || m.Stage == Event || m.Stage == Lasts) && m.Notice.Kind != switcher.NoticeVerdict && len(said.commands()) == 0 {
+				t.Errorf("%s says no command: %s", language, said.title)
+			}
+		}
+	}
+}
+
+func TestDocumentOfAWebhook(t *testing.T) {
+	var all strings.Builder
+	for _, m := range everyMessage() {
+		if m.Notice.Kind != switcher.NoticeRolledBack && m.Notice.Kind != switcher.NoticeDisk {
+			continue
+		}
+		c, _ := generic.DefaultConfig()
+		n := speaker(t)
+		document, err := json.MarshalIndent(n.document(m, n.wording(m, "en"), c, map[string]string{"team": "chat"}), "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&all, "%s\n", document)
+	}
+	golden(t, "documents.json", all.String())
+}
+
+func TestLongAndStrangeValuesAreShownSafely(t *testing.T) {
+	m := &message{Stage: Event, Notice: switcher.Notice{
+		Kind: switcher.NoticeRolledBack, App: "chat", Time: moment0, Colour: switcher.Green, Actor: "x\r\nBcc: all@example.com",
+		Release: &switcher.Release{Commit: "8f2c1ab\x1b[31m\n", ID: strings.Repeat("id", 500)},
+		Cause:   strings.Repeat("<b>*_`ñ`_*</b>\n", 1000), Verdict: verdict(switcher.Bad),
+	}}
+	said := speaker(t).wording(m, "es")
+	if strings.ContainsAny(said.title, "\r\n\x1b") {
+		t.Errorf("the title is %q", said.title)
+	}
+	for scheme := range styles {
+		s := styleOf(scheme)
+		text := said.plain(s)
+		limit := s.limit
+		if limit == 0 {
+			limit = defaultLimit
+		}
+		if len(text) > limit {
+			t.Errorf("%s: %d bytes, the limit is %d", scheme, len(text), limit)
+		}
+		if strings.ContainsAny(text, "\r\x1b") || strings.Contains(text, "\nBcc") {
+			t.Errorf("%s: it is not safe to show: %q", scheme, text)
+		}
+		if !strings.Contains(text, "…") {
+			t.Errorf("%s: what was cut is not marked", scheme)
+		}
+	}
+	if text := said.plain(styleOf("telegram")); strings.Count(text, "<b>") != 1 || !strings.Contains(text, "&lt;b&gt;") {
+		t.Errorf("Telegram would take what is quoted for HTML: %s", text)
+	}
+	if text := said.plain(styleOf("discord")); !strings.Contains(text, "\\*\\_\\`ñ") {
+		t.Errorf("Discord would take what is quoted for Markdown: %s", text)
+	}
+}
+
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0 s", 400 * time.Millisecond: "0 s", 59 * time.Second: "59 s", time.Minute: "1 min", 61 * time.Second: "1 min 1 s",
+		time.Hour: "1 h", 90 * time.Minute: "1 h 30 min", 25 * time.Hour: "1 d 1 h", 24*time.Hour - 1: "1 d",
+	} {
+		if got := span(d); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}
