@@ -29,6 +29,7 @@ var allowed = map[string]struct {
 	"metrics":  {nil, "names and figures are filled in from outside, so that counting never calls back"},
 	"nginx":    {nil, "the fallback is generated from plain values, not from the file's format"},
 	"logfile":  {nil, "rotating a file needs no knowledge of what writes it"},
+	"verdict":  {nil, "what figures say follows from nothing but the figures"},
 	"switcher": {[]string{"proxy"}, "it moves routes; everything else reaches it through interfaces it defines"},
 	"admin":    {[]string{"switcher", "metrics"}, "it asks for operations and shows figures; it never performs one"},
 	"docker":   {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},

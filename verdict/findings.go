@@ -1,0 +1,133 @@
+package verdict
+
+import (
+	"fmt"
+)
+
+// enough is the confidence with which a rate must be excluded for a release to
+// be good.
+const enough = 0.05
+
+func (w *Watch) health() Finding {
+	if !w.now.Healthy {
+		return Finding{Rule: RuleHealth, Outcome: Undecided, Text: "its probes do not all succeed"}
+	}
+	return Finding{Rule: RuleHealth, Outcome: Good, Text: "its probes succeed", Measured: 1}
+}
+
+func (w *Watch) restarts() Finding {
+	f := Finding{Rule: RuleRestarts, Outcome: Good, Text: "no restarts", Measured: float64(w.now.Restarts), Limit: float64(w.rules.Restarts - 1)}
+	if w.now.Restarts > 0 {
+		f.Text = fmt.Sprintf("restarted %s, %d is too often", times(w.now.Restarts), w.rules.Restarts)
+	}
+	if w.now.Restarts >= w.rules.Restarts {
+		f.Outcome = Bad
+	}
+	return f
+}
+
+func (w *Watch) errorRate() Finding {
+	f := Finding{Rule: RuleErrorRate, Limit: w.rules.ErrorRate}
+	worth, most := w.absolute.worth()
+	w.share(&f, worth, most, w.now.Errors, chanceErrorRate, w.rules.ErrorRate*1.5)
+	f.Text = fmt.Sprintf("%s failed; %s are too many", w.said(f, most, w.now.Errors), percent(f.Limit))
+	return w.short(f)
+}
+
+func (w *Watch) errorRateRelative() Finding {
+	old := w.previous
+	f := Finding{Rule: RuleErrorRateRelative, Outcome: Undecided, Against: old.Requests, Samples: w.now.Requests, Measured: rate(w.now.Errors, w.now.Requests)}
+	if len(w.relative.bets) == 0 {
+		f.Text = "the previous release was not asked enough to compare with"
+		return f
+	}
+	f.Limit = rate(old.Errors, old.Requests)
+	worth, most := w.relative.worth()
+	w.share(&f, worth, most, w.now.Errors, chanceErrorRateRelative, f.Limit+2*w.rules.ErrorRateRelative)
+	if f.Outcome == Bad && f.Measured < f.Limit+w.rules.ErrorRateRelative {
+		f.Outcome = Undecided // more than chance, and yet too little to matter
+	}
+	f.Text = fmt.Sprintf("%s failed; of the previous release %s of %s", w.said(f, most, w.now.Errors), percent(f.Limit), number(old.Requests))
+	return w.short(f)
+}
+
+func (w *Watch) p99() Finding {
+	f := Finding{Rule: RuleP99, Limit: w.rules.P99.Seconds()}
+	slow := w.now.Duration.longer(w.rules.P99)
+	worth, most := w.slow.worth()
+	w.share(&f, worth, most, slow, chanceP99, onePercent*1.5)
+	f.Text = fmt.Sprintf("%s took longer than %s; 1 %% may", w.said(f, most, slow), brief(w.rules.P99))
+	f.Measured = w.now.Duration.quantile(0.99).Seconds()
+	return w.short(f)
+}
+
+func (w *Watch) latencyRelative() Finding {
+	b := w.latency
+	f := Finding{Rule: RuleLatencyRelative, Outcome: Undecided, Against: b.previous.count()}
+	switch {
+	case !b.comparable():
+		f.Text = "the previous release was not asked enough to compare with"
+		return f
+	case b.tested == 0:
+		f.Samples = w.now.Requests
+		f.Text = fmt.Sprintf("%s so far; compared every %s, from %d on", requests(w.now.Requests), brief(blockTime), blockRequests)
+		return f
+	}
+	last := b.last.duration
+	f.Samples, f.Evidence = last.count(), b.last.larger
+	f.Measured, f.Limit = last.quantile(0.9).Seconds(), b.previous.quantile(0.9).Seconds()
+	f.Text = fmt.Sprintf("p50 %s, p90 %s in the last %s; before %s and %s in %s",
+		brief(last.quantile(0.5)), brief(last.quantile(0.9)), requests(f.Samples),
+		brief(b.previous.quantile(0.5)), brief(b.previous.quantile(0.9)), number(f.Against))
+	switch b.against {
+	case 0:
+		f.Outcome = Good
+	case 1:
+		f.Text += ": slower, if it stays so"
+	default:
+		f.Outcome = Bad
+	}
+	return f
+}
+
+// share judges what a bet about a share of the requests is worth. A release is
+// good once it is certain enough that the share is below excluded.
+func (w *Watch) share(f *Finding, worth float64, most *part, counted int64, chance, excluded float64) {
+	f.Outcome, f.Samples, f.Measured = Undecided, w.now.Requests, rate(counted, w.now.Requests)
+	f.Evidence = worth
+	switch {
+	case w.now.Requests < w.rules.MinRequests:
+	case worth >= 1/chance:
+		f.Outcome, f.Samples, f.Measured = Bad, int64(most.all), most.failed/most.all
+	case upperBound(float64(counted), float64(w.now.Requests), enough) <= excluded:
+		f.Outcome = Good
+	}
+}
+
+// said are the figures of a share: all of them, or those since it turned bad.
+func (w *Watch) said(f Finding, most *part, counted int64) string {
+	if f.Outcome == Bad && most.since > 0 {
+		return fmt.Sprintf("%s of %s in the last %s (%s)", number(int64(most.failed)), requests(int64(most.all)),
+			brief(w.now.At-most.since), percent(f.Measured))
+	}
+	return fmt.Sprintf("%s of %s (%s)", number(counted), requests(w.now.Requests), percent(rate(counted, w.now.Requests)))
+}
+
+// short adds why nothing is said yet.
+func (w *Watch) short(f Finding) Finding {
+	switch {
+	case f.Outcome != Undecided:
+	case w.now.Requests < w.rules.MinRequests:
+		f.Text += fmt.Sprintf("; judged from %s on", requests(w.rules.MinRequests))
+	default:
+		f.Text += "; not enough to tell"
+	}
+	return f
+}
+
+func rate(x, n int64) float64 {
+	if n == 0 {
+		return 0
+	}
+	return float64(x) / float64(n)
+}

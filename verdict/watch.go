@@ -1,0 +1,106 @@
+package verdict
+
+import (
+	"math"
+	"time"
+)
+
+// Watch is the watch over one release in its bake. One may look at any time and
+// as often as one likes. It is not safe for concurrent use.
+type Watch struct {
+	rules    Rules
+	previous Baseline
+	bake     time.Duration
+
+	now      Sample
+	seen     Sample // when requests last came in
+	relative wager
+	absolute bet
+	slow     bet
+	latency  blocks
+}
+
+// onePercent of the requests may take longer than p99, as its name says.
+const onePercent = 0.01
+
+// Begin begins a watch that is to last for bake. Nothing is known yet of the
+// new release.
+func Begin(rules Rules, previous Baseline, bake time.Duration) *Watch {
+	previous.Dispersion = max(1, previous.Dispersion)
+	w := &Watch{rules: rules, previous: previous, bake: max(bake, time.Second)}
+	if rules.ErrorRateRelative > 0 {
+		failed, all := float64(previous.Errors), float64(previous.Requests)
+		w.relative = newWager(failed/previous.Dispersion, all/previous.Dispersion, rules.ErrorRateRelative)
+	}
+	if rules.ErrorRate > 0 {
+		w.absolute = newBet(rules.ErrorRate, rules.ErrorRate/4)
+	}
+	if rules.P99 > 0 {
+		w.slow = newBet(onePercent, onePercent/2)
+	}
+	w.latency = blocks{slower: rules.LatencyRelative, previous: previous.Duration}
+	return w
+}
+
+// Look takes in a sample and says what is known by now.
+func (w *Watch) Look(s Sample) Verdict {
+	w.now = s
+	if s.Requests < w.seen.Requests || s.Errors < w.seen.Errors { // whoever counts has begun anew
+		w.seen = Sample{At: w.seen.At}
+	}
+	if s.Requests > w.seen.Requests {
+		w.takeIn(s)
+		w.seen = s
+	}
+	return w.conclude()
+}
+
+// takeIn lets every test see what came since requests last came in.
+func (w *Watch) takeIn(s Sample) {
+	since := w.seen.At
+	fresh := (1 - atOnce) * (portion(s.At, w.bake) - portion(since, w.bake))
+	failed, all := float64(s.Errors-w.seen.Errors), float64(s.Requests-w.seen.Requests)
+	w.relative.see(since, failed, all, fresh, w.previous.Dispersion)
+	w.absolute.see(since, failed, all, fresh, w.previous.Dispersion)
+	if w.rules.P99 > 0 {
+		slow := s.Duration.since(w.seen.Duration).longer(w.rules.P99)
+		w.slow.see(since, float64(slow), all, fresh, 1)
+	}
+	if w.rules.LatencyRelative > 0 {
+		w.latency.see(s.At, s.Duration)
+	}
+}
+
+// portion is how much of the whole has passed, all of it at most.
+func portion(passed, whole time.Duration) float64 {
+	return math.Min(1, float64(passed)/float64(whole))
+}
+
+// conclude asks every rule that is on.
+func (w *Watch) conclude() Verdict {
+	v := Verdict{Outcome: Good}
+	for _, rule := range []struct {
+		on   bool
+		find func() Finding
+	}{
+		{true, w.health},
+		{w.rules.Restarts > 0, w.restarts},
+		{w.rules.ErrorRate > 0, w.errorRate},
+		{w.rules.ErrorRateRelative > 0, w.errorRateRelative},
+		{w.rules.P99 > 0, w.p99},
+		{w.rules.LatencyRelative > 0, w.latencyRelative},
+	} {
+		if !rule.on {
+			continue
+		}
+		f := rule.find()
+		v.Findings = append(v.Findings, f)
+		switch {
+		case f.Outcome == Bad:
+			v.Outcome = Bad
+		case f.Outcome == Undecided && v.Outcome == Good:
+			v.Outcome = Undecided
+		}
+	}
+	return v
+}
