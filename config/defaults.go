@@ -22,6 +22,7 @@ func setDefaults(c *Config, given func(key string) bool) {
 	or(&c.Admin.Socket, "/run/bluegreen/admin.sock", given("admin.socket"))
 	or(&c.State.Dir, "/var/lib/bluegreen", given("state.dir"))
 	or(&c.Logs.Dir, "/var/log", given("logs.dir"))
+	or(&c.Tracing.Sample, 0.01, given("tracing.sample") || !given("tracing"))
 	or(&c.Language, "en", given("language"))
 
 	for name, a := range c.Apps {

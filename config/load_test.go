@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -88,6 +89,20 @@ func TestTwiceTheRateMayComeAtOnceUnlessSaidOtherwise(t *testing.T) {
 	}
 }
 
+func TestOneRequestInAHundredIsTracedUnlessSaidOtherwise(t *testing.T) {
+	c := parseOne(t, oneApp+"tracing: { endpoint: \"http://127.0.0.1:4318\" }\n", Options{})
+	equal(t, c.Tracing, Tracing{Endpoint: "http://127.0.0.1:4318", Sample: 0.01})
+	equal(t, parseOne(t, oneApp+"tracing: { endpoint: \"http://[fd00::1]:4318/\", sample: 0, headers: { A: b } }\n", Options{}).Tracing.Sample, Sample(0))
+}
+
+func TestHeadersOfTheCollectorAreNotPrinted(t *testing.T) {
+	c := parseOne(t, oneApp+"tracing: { endpoint: \"http://localhost:4318\", headers: { Authorization: hunter2 } }\n", Options{})
+	text, err := json.Marshal(c.Tracing)
+	if printed := fmt.Sprintf("%v %+v %#v %s", c.Tracing, c.Tracing, c.Tracing, text); err != nil || strings.Contains(printed, "hunter2") {
+		t.Errorf("printed %s (%v)", printed, err)
+	}
+}
+
 func TestZeroTurnsSpreadAndBakeOff(t *testing.T) {
 	a := parseOne(t, oneApp+"    drain: { spread: 0s }\n    switch: { bake: 0s }\n", Options{}).Apps["a"]
 	equal(t, []time.Duration{a.Drain.Spread, a.Switch.Bake}, []time.Duration{0, 0})
@@ -112,6 +127,10 @@ func TestEveryKeyIsRead(t *testing.T) {
 	})
 	equal(t, c.TLS, TLS{Issuer: "acme", Email: "ops@example.com", Directory: "https://ca.example.com/directory", Root: dir + "/ca.pem"})
 	equal(t, []string{c.Admin.Socket, c.State.Dir, c.Logs.Dir, c.Language}, []string{"/tmp/admin.sock", dir + "/state", filepath.Dir(dir) + "/logs", "es"})
+	equal(t, c.Tracing, Tracing{
+		Endpoint: "https://traces.example.com/otlp", Sample: 0.5,
+		Headers: Headers{"Authorization": "Bearer two words: [x, y]", "X-Scope": "chat"},
+	})
 	equal(t, c.Apps["chat"], &App{
 		Name:        "chat",
 		Production:  []string{"chat.example.com", "xn--bcher-kva.example.com", "dot.example.com"},

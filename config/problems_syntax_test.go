@@ -254,7 +254,7 @@ func TestUnknownKeysAreRefusedAtEveryLevel(t *testing.T) {
 			name: "a key with a line break",
 			top:  "\"a\\nb\": 1\n",
 			want: []string{
-				`6: "a\nb": unknown key; known here: admin, apps, edge, language, logs, state, tls`,
+				`6: "a\nb": unknown key; known here: admin, apps, edge, language, logs, state, tls, tracing`,
 			},
 		},
 	})

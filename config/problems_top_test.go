@@ -150,6 +150,67 @@ func TestTopLevelMistakesAreExplained(t *testing.T) {
 			},
 		},
 		{
+			name: "tracing to nowhere",
+			top:  "tracing: { sample: 0.5 }\n",
+			want: []string{
+				"6: tracing.endpoint: is missing: name the collector, such as http://127.0.0.1:4318, or remove tracing",
+			},
+		},
+		{
+			name: "tracing of more than everything, and of a text",
+			top:  "tracing: { endpoint: \"http://127.0.0.1:4318\", sample: 1.5, samples: 1 }\n",
+			want: []string{
+				`6: tracing.sample: must be the part of the requests that is recorded, from 0 to 1, such as 0.01, is "1.5"`,
+				"6: tracing.samples: unknown key; did you mean sample?",
+			},
+		},
+		{
+			name: "tracing of a share in words",
+			top:  "tracing: { endpoint: \"http://127.0.0.1:4318\", sample: 1% }\n",
+			want: []string{
+				`6: tracing.sample: must be the part of the requests that is recorded, from 0 to 1, such as 0.01, is "1%"`,
+			},
+		},
+		{
+			name: "a collector with a password is not cited",
+			top:  "tracing: { endpoint: \"https://u:hunter2@example.com\" }\n",
+			want: []string{
+				"6: tracing.endpoint: must be an http or https URL without a user and a query, such as http://127.0.0.1:4318; what proves who you are goes into tracing.headers",
+			},
+		},
+		{
+			name: "a collector that is spoken to in another way",
+			top:  "tracing: { endpoint: \"127.0.0.1:4317\" }\n",
+			want: []string{
+				"6: tracing.endpoint: must be an http or https URL without a user and a query, such as http://127.0.0.1:4318; what proves who you are goes into tracing.headers",
+			},
+		},
+		{
+			name: "a collector with its path",
+			top:  "tracing: { endpoint: \"http://127.0.0.1:4318/v1/traces\" }\n",
+			want: []string{
+				"6: tracing.endpoint: must be the base URL: leave out /v1/traces, which is added",
+			},
+		},
+		{
+			name: "headers in the clear",
+			top:  "tracing: { endpoint: \"http://traces.example.com\", headers: { Authorization: \"${TITLE}\" } }\n",
+			want: []string{
+				"6: tracing.endpoint: must be https where headers are given, for they would pass the network in the clear; http is for loopback and private addresses",
+			},
+		},
+		{
+			name: "headers that are none",
+			top:  "tracing: { endpoint: \"https://example.com\", headers: { \"a b\": x, Host: x, A: x, a: x, B: 1, C: \"x\\ny\" } }\n",
+			want: []string{
+				"6: tracing.headers.a b: is not the name of a header field",
+				"6: tracing.headers.Host: is set by bluegreen itself: remove it",
+				"6: tracing.headers.a: is given twice, for upper and lower case are the same: keep one of them",
+				"6: tracing.headers.B: must be text: put quotes around it",
+				"6: tracing.headers.C: has a line break or another control character: remove it, and look at the end of the variable if it comes from one",
+			},
+		},
+		{
 			name: "a home directory",
 			top:  "state: { dir: ~/state }\n",
 			want: []string{

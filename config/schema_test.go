@@ -191,6 +191,12 @@ func mapType(t reflect.Type) *invopop.Schema {
 			&invopop.Schema{Type: "string", Pattern: byteSize.String()}, variable())
 	case reflect.TypeFor[Rate]():
 		return anyOf(&invopop.Schema{Type: "number", ExclusiveMinimum: "0"}, variable())
+	case reflect.TypeFor[Sample]():
+		return anyOf(&invopop.Schema{Type: "number", Minimum: "0", Maximum: "1"}, variable())
+	case reflect.TypeFor[Headers]():
+		return &invopop.Schema{
+			Type: "object", PropertyNames: &invopop.Schema{Pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"}, AdditionalProperties: nonEmpty(),
+		}
 	case reflect.TypeFor[CPUs]():
 		return anyOf(&invopop.Schema{Type: "number", ExclusiveMinimum: "0"}, nonEmpty())
 	}

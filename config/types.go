@@ -19,6 +19,8 @@ type Config struct {
 	State State `yaml:"state"`
 	// Logs says where the backends' output and the access logs go.
 	Logs Logs `yaml:"logs"`
+	// Tracing sends traces of requests to a collector; default none.
+	Tracing Tracing `yaml:"tracing"`
 	// Language of alerts, pages and the dashboard: en (default) or es.
 	Language string `yaml:"language" jsonschema:"enum=en,enum=es"`
 	// Apps are the deployable backends, by name; at least one.

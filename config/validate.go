@@ -15,6 +15,7 @@ import (
 // into their normal form.
 func validate(c *Config, r *report) {
 	validateEdge(&c.Edge, r)
+	validateTracing(&c.Tracing, r)
 	oneOf(r, "language", c.Language, "en", "es")
 	if len(c.Apps) == 0 {
 		r.key("apps", "there are no apps: describe at least one")

@@ -29,6 +29,7 @@ type App struct {
 	probes   Probes
 	origin   func(host string) string
 	recorder func(RouteName, Colour, string) proxy.Recorder
+	tracer   func(RouteName, Colour, string) proxy.Tracer
 	logs     func(RouteName, Colour, string) slog.Handler
 	notify   func(Notice)
 	fail     func(string)
@@ -75,7 +76,7 @@ const endedKept = 50
 func Open(o Options) (*App, error) {
 	a := &App{
 		name: o.App, dir: o.Dir, named: o.FirstActive, first: cmp.Or(o.FirstActive, Blue), probes: o.Probes,
-		log: o.Logger, origin: o.Origin, recorder: o.Recorder, logs: o.AccessLog, notify: o.Notify, fail: o.Failpoint,
+		log: o.Logger, origin: o.Origin, recorder: o.Recorder, tracer: o.Tracer, logs: o.AccessLog, notify: o.Notify, fail: o.Failpoint,
 		services: map[RouteName]*proxy.Service{},
 		backends: map[Colour]*proxy.Backend{},
 		health:   map[Colour]*tracker{Blue: firstTracker(), Green: firstTracker()},
@@ -91,6 +92,9 @@ func Open(o Options) (*App, error) {
 	}
 	if a.recorder == nil {
 		a.recorder = func(RouteName, Colour, string) proxy.Recorder { return nil }
+	}
+	if a.tracer == nil {
+		a.tracer = func(RouteName, Colour, string) proxy.Tracer { return nil }
 	}
 	if a.logs == nil {
 		a.logs = func(RouteName, Colour, string) slog.Handler { return nil }
@@ -266,7 +270,7 @@ func (a *App) route(name RouteName) *proxy.Route {
 	}
 	r := &proxy.Route{
 		Label: string(c), Backend: a.backends[c], Policy: settings.Policies[name],
-		Recorder: a.recorder(name, c, release), AccessLog: a.logs(name, c, release),
+		Recorder: a.recorder(name, c, release), Tracer: a.tracer(name, c, release), AccessLog: a.logs(name, c, release),
 	}
 	if c != "" {
 		r.Recorder = &sentinel{a.paces[c], r.Recorder}

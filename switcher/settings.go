@@ -74,6 +74,11 @@ type Options struct {
 	// the slot and the release; nil: they are not recorded.
 	Recorder func(name RouteName, slot Colour, release string) proxy.Recorder
 
+	// Tracer returns what records the requests of a route as spans while it
+	// leads to the slot and the release; nil, also from the function: they are
+	// not recorded. It is asked again when settings are applied.
+	Tracer func(name RouteName, slot Colour, release string) proxy.Tracer
+
 	// AccessLog returns what logs the requests of a route while it leads to
 	// the slot and the release; nil: they are not logged.
 	AccessLog func(name RouteName, slot Colour, release string) slog.Handler
