@@ -17,7 +17,7 @@ const (
 	// batchSize and batchWait say when what waits is sent: at so many spans,
 	// or so long after the first of them.
 	batchSize = 512
-	batchWait = 2 * time.Second
+	batchWait = time.Second
 	// stopWait is how long a stop may take to send what still waits.
 	stopWait = 2 * time.Second
 )

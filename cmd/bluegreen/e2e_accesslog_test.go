@@ -12,6 +12,8 @@ import (
 type accessLine struct {
 	App, Route, Colour, Release, Path string
 	Status                            int
+	Trace                             string `json:"trace_id"`
+	Span                              string `json:"span_id"`
 }
 
 func (e *testEdge) accessLines(colour string) (lines []accessLine) {

@@ -24,6 +24,7 @@ import (
 	"sofiacall.com/bluegreen/proxy"
 	"sofiacall.com/bluegreen/switcher"
 	edgetls "sofiacall.com/bluegreen/tls"
+	"sofiacall.com/bluegreen/tracing"
 )
 
 // edgeOptions make an edge.
@@ -56,6 +57,7 @@ type edge struct {
 	server    *proxy.Server
 	admin     *admin.Server
 	metrics   *metrics.Metrics
+	tracing   *tracing.Exporter
 
 	reloading sync.Mutex // one reload at a time
 	mu        sync.Mutex // guards what follows
@@ -69,7 +71,7 @@ type edge struct {
 // order, so that a port that is taken changes nothing. It asks neither the CA
 // nor an engine.
 func newEdge(o edgeOptions) (_ *edge, err error) {
-	e := &edge{options: o, log: o.Logger, config: o.Config, secret: rand.Text(), metrics: newMetrics(), apps: map[string]*hosted{}}
+	e := &edge{options: o, log: o.Logger, config: o.Config, secret: rand.Text(), metrics: newMetrics(), tracing: newTracing(o), apps: map[string]*hosted{}}
 	defer func() {
 		if err != nil {
 			e.close()
@@ -143,6 +145,7 @@ func (e *edge) run(ctx context.Context) error {
 	group.Go(func() error { return wrap("managing certificates", e.certs.Run(failed)) })
 	group.Go(func() error { return wrap("serving the admin socket", e.admin.Serve(failed, e.listeners.admin)) })
 	group.Go(func() error { return e.metrics.Run(failed) })
+	group.Go(func() error { return e.tracing.Run(failed) })
 	group.Go(func() error { return e.reloadOnHangups(failed) })
 	e.log.Info("serving", "http", address(e.listeners.http), "https", address(e.listeners.https), "http3", e.listeners.udp(), "admin", address(e.listeners.admin))
 	if e.options.Ready != nil {

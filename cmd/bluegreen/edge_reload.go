@@ -183,6 +183,7 @@ func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[
 		e.apps[name] = h
 		e.launch(h)
 	}
+	e.tracing.Apply(traceTarget(next)) // before the routes ask for their tracers
 	for name, app := range next.Apps {
 		h := e.apps[name]
 		if runtime := fresh[name]; runtime != nil {
