@@ -1,30 +1,13 @@
 package switcher
 
 import (
-	"context"
 	"errors"
-	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"sofiacall.com/bluegreen/proxy"
 )
-
-// counted lets the probes of each slot be counted.
-func (l *lab) counted() (blue, green *atomic.Int64) {
-	blue, green = new(atomic.Int64), new(atomic.Int64)
-	l.app.probes.Backend = func(_ context.Context, b proxy.BackendOptions, _, _ string) error {
-		if strings.HasSuffix(b.Address, "3001") {
-			blue.Add(1)
-		} else {
-			green.Add(1)
-		}
-		return l.bench.answer(b.Address)
-	}
-	return blue, green
-}
 
 // atRest is a and b, of which b is live and not watched any more.
 func (l *lab) atRest() {
@@ -37,21 +20,21 @@ func (l *lab) atRest() {
 func TestADeadSlotIsKnownWithinSecondsOfItsFirstFailure(t *testing.T) {
 	inLab(t, func(l *lab) {
 		l.atRest()
-		blue, green := l.counted()
 		l.bench.setSick("b", errors.New("connection refused"))
 		for l.app.Status().Slots[Green].Health.Failures == 0 {
 			l.later(100 * time.Millisecond)
 		}
-		blue.Store(0)
+		l.bench.probes(Blue)
+		l.bench.probes(Green)
 		l.later(2100 * time.Millisecond)
 		if h := l.app.Status().Slots[Green].Health; h.Status != Unhealthy {
 			l.t.Errorf("health = %+v", h)
 		}
 		l.later(50 * time.Second)
-		if n := blue.Load(); n > 2 {
+		if n := l.bench.probes(Blue); n > 2 {
 			l.t.Errorf("blue was probed %d times because green fails", n)
 		}
-		if n := green.Load(); n < 45 {
+		if n := l.bench.probes(Green); n < 45 {
 			l.t.Errorf("green was probed %d times in the first minute", n)
 		}
 		l.bench.setSick("b", nil)
@@ -65,32 +48,23 @@ func TestADeadSlotIsKnownWithinSecondsOfItsFirstFailure(t *testing.T) {
 func TestAnOutageThatLastsIsNotHammered(t *testing.T) {
 	inLab(t, func(l *lab) {
 		l.atRest()
-		_, green := l.counted()
 		l.bench.setSick("b", errors.New("answered 500"))
 		l.later(40 * time.Minute)
-		green.Store(0)
+		l.bench.probes(Green)
 		l.later(10 * time.Minute)
-		if n := green.Load(); n < 19 || n > 21 {
+		if n := l.bench.probes(Green); n < 19 || n > 21 {
 			l.t.Errorf("green was probed %d times in 10 minutes, want every 30 s", n)
 		}
 	})
 }
 
-// A deploy beside it, for instance.
 func TestASlotThatHangsDoesNotDelayTheProbesOfTheOther(t *testing.T) {
 	inLab(t, func(l *lab) {
 		l.switched() // and probed every second
-		var blue atomic.Int64
-		l.app.probes.Backend = func(ctx context.Context, b proxy.BackendOptions, _, _ string) error {
-			if strings.HasSuffix(b.Address, "3001") {
-				blue.Add(1)
-				return nil
-			}
-			<-ctx.Done()
-			return errors.New("no answer within 5s")
-		}
+		l.bench.setHung("b")
+		l.bench.probes(Blue)
 		l.later(10 * time.Second)
-		if n := blue.Load(); n < 9 {
+		if n := l.bench.probes(Blue); n < 9 {
 			l.t.Errorf("blue was probed %d times in 10 s", n)
 		}
 	})
@@ -99,7 +73,8 @@ func TestASlotThatHangsDoesNotDelayTheProbesOfTheOther(t *testing.T) {
 func TestAFailedRequestHasTheSlotProbedAtOnceAndDecidesNothing(t *testing.T) {
 	inLab(t, func(l *lab) {
 		l.atRest()
-		blue, green := l.counted()
+		l.bench.probes(Blue)
+		l.bench.probes(Green)
 		recorder := l.app.Service(Production).Route().Recorder
 		for _, f := range []proxy.Failure{proxy.FailureNone, proxy.FailureClientGone, proxy.FailureDrained, proxy.FailureDenied} {
 			recorder.Request(proxy.Observation{Failure: f})
@@ -107,17 +82,17 @@ func TestAFailedRequestHasTheSlotProbedAtOnceAndDecidesNothing(t *testing.T) {
 		recorder.Request(proxy.Observation{Failure: proxy.FailureReset, Path: "/static/"})
 		synctest.Wait()
 		l.later(300 * time.Millisecond)
-		if n := green.Load(); n != 0 {
+		if n := l.bench.probes(Green); n != 0 {
 			l.t.Fatalf("green was probed %d times without a failure of its own", n)
 		}
 		for range 1000 { // in ten seconds
 			recorder.Request(proxy.Observation{Failure: proxy.FailureTimeout})
 			l.later(10 * time.Millisecond)
 		}
-		if n := green.Load(); n < 30 || n > 41 {
+		if n := l.bench.probes(Green); n < 30 || n > 41 {
 			l.t.Errorf("green was probed %d times in 10 s of failing requests, want four a second", n)
 		}
-		if n := blue.Load(); n > 1 {
+		if n := l.bench.probes(Blue); n > 1 {
 			l.t.Errorf("blue was probed %d times", n)
 		}
 		if h := l.app.Status().Slots[Green].Health; h.Status != Healthy {

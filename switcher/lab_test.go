@@ -101,7 +101,9 @@ func (l *lab) noticed(kinds ...NoticeKind) (found []Notice) {
 // listener is the app's own production route.
 func (l *lab) probes() Probes {
 	return Probes{
-		Backend: func(_ context.Context, b proxy.BackendOptions, _, _ string) error { return l.bench.answer(b.Address) },
+		Backend: func(ctx context.Context, b proxy.BackendOptions, _, _ string) error {
+			return l.bench.probed(ctx, b.Address)
+		},
 		Public: func(context.Context, string, string) (string, error) {
 			route := l.app.Service(Production).Route()
 			if route.Backend == nil {
@@ -178,6 +180,8 @@ type bench struct {
 	mu        sync.Mutex
 	instances map[string]*benchInstance
 	sick      map[string]error // by commit: what its probes answer
+	hung      map[string]bool  // by commit: they answer nothing
+	asked     map[string]int   // by address: how often backends were probed
 	dying     map[string]int   // by commit: exit code right after the start
 	noStart   error
 	stuck     chan struct{} // while not nil, calls wait for it or their context
@@ -193,7 +197,7 @@ type benchInstance struct {
 }
 
 func newBench() *bench {
-	return &bench{instances: map[string]*benchInstance{}, sick: map[string]error{}, dying: map[string]int{}}
+	return &bench{instances: map[string]*benchInstance{}, sick: map[string]error{}, hung: map[string]bool{}, asked: map[string]int{}, dying: map[string]int{}}
 }
 
 // clone is the bench as a process that starts after a crash finds it.
@@ -228,15 +232,54 @@ func (b *bench) wait(ctx context.Context) error {
 	}
 }
 
+// probed is a probe of a backend, which counts.
+func (b *bench) probed(ctx context.Context, address string) error {
+	b.mu.Lock()
+	b.asked[address]++
+	i := b.at(address)
+	hangs := i != nil && b.hung[i.commit]
+	b.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+		return errors.New("no answer")
+	}
+	return b.answer(address)
+}
+
+// probes returns how often a slot was probed since it was last asked for.
+func (b *bench) probes(c Colour) int {
+	port := map[Colour]string{Blue: "127.0.0.1:3001", Green: "127.0.0.1:3002"}[c]
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := b.asked[port]
+	b.asked[port] = 0
+	return n
+}
+
 func (b *bench) answer(address string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, i := range b.instances {
-		if fmt.Sprintf("127.0.0.1:%d", i.port) == address && i.Running {
-			return b.sick[i.commit]
-		}
+	if i := b.at(address); i != nil {
+		return b.sick[i.commit]
 	}
 	return errors.New("connection refused")
+}
+
+// at returns what runs on an address. Called with b.mu held.
+func (b *bench) at(address string) *benchInstance {
+	for _, i := range b.instances {
+		if fmt.Sprintf("127.0.0.1:%d", i.port) == address && i.Running {
+			return i
+		}
+	}
+	return nil
+}
+
+// setHung has the probes of a commit answered by nothing.
+func (b *bench) setHung(commit string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hung[commit] = true
 }
 
 func (b *bench) setSick(commit string, err error) {
