@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // ExitUnknown is the exit code of an instance whose end was not seen: the
@@ -27,9 +28,10 @@ type instance struct {
 
 // run is one life of an instance.
 type run struct {
-	pid  int
-	fd   *processFD
-	done chan struct{} // closed when the end has been recorded
+	pid   int
+	began time.Time
+	fd    *processFD
+	done  chan struct{} // closed when the end has been recorded
 }
 
 func newInstance(rec record) *instance {

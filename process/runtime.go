@@ -62,6 +62,9 @@ type Runtime struct {
 
 	mu        sync.Mutex
 	instances map[string]*instance
+
+	telling  sync.Mutex // taken before any other lock
+	watchers map[*watcher]bool
 }
 
 var _ switcher.Runtime = (*Runtime)(nil)
@@ -93,6 +96,7 @@ func New(options Options) (*Runtime, error) {
 		signal:      signal,
 		log:         options.Logger,
 		instances:   make(map[string]*instance),
+		watchers:    make(map[*watcher]bool),
 	}
 	if r.grace <= 0 {
 		r.grace = 10 * time.Second

@@ -115,10 +115,11 @@ func (r *Runtime) record(in *instance, alter func(*record)) {
 
 // watch follows a process to its end, in the background.
 func (r *Runtime) watch(in *instance, pid int, fd *processFD) {
-	life := &run{pid: pid, fd: fd, done: make(chan struct{})}
+	life := &run{pid: pid, began: in.record().Process.began(), fd: fd, done: make(chan struct{})}
 	in.mu.Lock()
 	in.run = life
 	in.mu.Unlock()
+	r.tellStarted(in, life)
 	began := time.Now()
 	r.watches.Go(func() {
 		defer fd.file.Close()
@@ -147,6 +148,7 @@ func (r *Runtime) bury(in *instance, life *run) {
 	in.mu.Lock()
 	in.run = nil
 	in.mu.Unlock()
+	r.tellDied(in, life, code)
 	close(life.done)
 }
 

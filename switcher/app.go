@@ -58,6 +58,8 @@ type App struct {
 	sweepWake  chan struct{}
 	background sync.WaitGroup
 
+	leaveRuntime context.CancelFunc // ends the watch over the runtime of now; nil: there is none
+
 	telling  sync.Mutex // never held while another lock is taken
 	lastTold told
 
@@ -166,6 +168,7 @@ func (a *App) Run(ctx context.Context) error {
 		group.Go(func() error { return a.watchHealth(ctx, c) })
 	}
 	group.Go(func() error { return a.keepSwept(ctx) })
+	group.Go(func() error { return a.watchRuntime(ctx) })
 	err := group.Wait()
 	a.background.Wait()
 	a.Close()
@@ -191,6 +194,9 @@ func (a *App) Close() {
 func (a *App) Apply(s Settings) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.leaveRuntime != nil && a.settings.Load().Runtime != s.Runtime {
+		a.leaveRuntime()
+	}
 	a.settings.Store(&s)
 	for name := range a.services {
 		a.point(name)

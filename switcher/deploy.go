@@ -265,10 +265,13 @@ func (a *App) neverHealthy(ctx context.Context, spec Spec, h HealthSettings, las
 	return e
 }
 
+// tailTimeout bounds the wait for lines of output.
+const tailTimeout = 5 * time.Second
+
 // tail asks for the last lines of an instance, for an error text; a runtime
 // that cannot tell them is no further error.
 func (a *App) tail(instance string) []string {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), tailTimeout)
 	defer cancel()
 	lines, _ := a.settings.Load().Runtime.Tail(ctx, instance, 20)
 	return lines

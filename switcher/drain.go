@@ -61,11 +61,14 @@ func (a *App) drainBehind(c Colour, limits proxy.DrainLimits, next func(ctx cont
 	})
 }
 
-// drains reports whether slot c is drained in the background.
-func (a *App) drains(c Colour) bool {
+// drainingSlot is the slot that is drained in the background; empty: none.
+func (a *App) drainingSlot() Colour {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.draining != nil && a.draining.colour == c
+	if a.draining == nil {
+		return ""
+	}
+	return a.draining.colour
 }
 
 // callOffDrain ends a background drain of slot c and waits until it is gone.

@@ -56,7 +56,7 @@ func (a *App) forgetHealth(c Colour) {
 	defer a.healthMu.Unlock()
 	next := &tracker{}
 	if !gone {
-		next.unhealthy = a.health[c].tell(false)
+		next.unhealthy, next.dead = a.health[c].forget()
 	}
 	a.health[c] = next
 }
@@ -139,10 +139,13 @@ func (a *App) healthChanged(c Colour, t *tracker, to HealthStatus) {
 // endTroubles tells that nothing is to be done any more about a slot in which
 // nothing is meant to run.
 func (a *App) endTroubles(c Colour) {
-	if a.tracker(c).tell(false) {
-		n := a.about(NoticeUnhealthy, c)
-		n.Over, n.Cause = true, "nothing is to run in this slot now"
-		a.notify(n)
+	unhealthy, dead := a.tracker(c).forget()
+	for kind, told := range map[NoticeKind]bool{NoticeUnhealthy: unhealthy, NoticeDied: dead} {
+		if told {
+			n := a.about(kind, c)
+			n.Over, n.Cause = true, "nothing is to run in this slot now"
+			a.notify(n)
+		}
 	}
 }
 
@@ -154,6 +157,7 @@ func (a *App) watchHealth(ctx context.Context, c Colour) error {
 		began := time.Now()
 		if slot := a.state.Load().Slots[c]; slot.warm() && a.backend(c) != nil {
 			a.probe(ctx, c, slot.Port)
+			a.noteCalm(c)
 		}
 		if a.state.Load().Active == c {
 			a.guardBake()
@@ -161,6 +165,15 @@ func (a *App) watchHealth(ctx context.Context, c Colour) error {
 		a.untilNextProbe(ctx, c, began)
 	}
 	return nil
+}
+
+// noteCalm tells that an instance which had died is well again.
+func (a *App) noteCalm(c Colour) {
+	if a.tracker(c).calmed() {
+		n := a.about(NoticeDied, c)
+		n.Over, n.Cause = true, fmt.Sprintf("it has been running and healthy for %v", calm)
+		a.notify(n)
+	}
 }
 
 // untilNextProbe waits for the rest of the interval, which may change meanwhile.

@@ -184,7 +184,10 @@ type bench struct {
 	asked     map[string]int   // by address: how often backends were probed
 	dying     map[string]int   // by commit: exit code right after the start
 	noStart   error
-	stuck     chan struct{} // while not nil, calls wait for it or their context
+	tell      func(Incident) // while watched
+	telling   bool           // also what Stop and Remove bring about
+	words     []string       // last ones of every instance
+	stuck     chan struct{}  // while not nil, calls wait for it or their context
 	pruned    []string
 }
 
@@ -197,7 +200,7 @@ type benchInstance struct {
 }
 
 func newBench() *bench {
-	return &bench{instances: map[string]*benchInstance{}, sick: map[string]error{}, hung: map[string]bool{}, asked: map[string]int{}, dying: map[string]int{}}
+	return &bench{instances: map[string]*benchInstance{}, sick: map[string]error{}, hung: map[string]bool{}, asked: map[string]int{}, dying: map[string]int{}, words: []string{"last words"}}
 }
 
 // clone is the bench as a process that starts after a crash finds it.
@@ -348,9 +351,15 @@ func (b *bench) Start(ctx context.Context, spec Spec) error {
 		port: spec.Port, commit: spec.Release.Commit, exited: make(chan struct{}),
 	}
 	b.instances[spec.Instance] = i
+	if b.tell != nil {
+		b.tell(Incident{Kind: IncidentStarted, Instance: spec.Instance, Time: time.Now()})
+	}
 	if code, ok := b.dying[spec.Release.Commit]; ok {
 		i.Running, i.ExitCode = false, code
 		close(i.exited)
+		if b.telling {
+			b.tell(Incident{Kind: IncidentDied, Instance: spec.Instance, Time: time.Now(), ExitCode: code})
+		}
 	}
 	return nil
 }
@@ -376,6 +385,9 @@ func (b *bench) Stop(ctx context.Context, instance string) error {
 	if i := b.instances[instance]; i != nil && i.Running {
 		i.Running = false
 		close(i.exited)
+		if b.telling {
+			b.tell(Incident{Kind: IncidentDied, Instance: instance, Time: time.Now()})
+		}
 	}
 	return nil
 }
@@ -420,8 +432,32 @@ func (b *bench) Wait(ctx context.Context, instance string) (int, error) {
 	}
 }
 
+func (b *bench) Watch(ctx context.Context, tell func(Incident)) error {
+	b.mu.Lock()
+	b.tell = tell
+	for _, i := range b.instances {
+		if i.Running {
+			tell(Incident{Kind: IncidentStarted, Instance: i.ID, Time: time.Now()})
+		}
+	}
+	b.mu.Unlock()
+	<-ctx.Done()
+	return nil
+}
+
+// happens has an incident noticed.
+func (b *bench) happens(i Incident) {
+	b.mu.Lock()
+	tell := b.tell
+	b.mu.Unlock()
+	i.Time = time.Now()
+	tell(i)
+}
+
 func (b *bench) Tail(context.Context, string, int) ([]string, error) {
-	return []string{"last words"}, nil
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.words), nil
 }
 
 func (b *bench) Follow(ctx context.Context, instance string, _ Cursor, _ func([]Line) error) error {

@@ -216,6 +216,7 @@ func (j *Journal) reached() (ok bool, text string) {
 // and repairs the difference. It returns how many instances it touched.
 func (a *App) reconcile(ctx context.Context, op *Operation) (repaired int, err error) {
 	told := op.enter("compare")
+	draining := a.drainingSlot() // what is listed then may be stopped a moment later
 	instances, err := a.settings.Load().Runtime.List(ctx)
 	if err != nil {
 		return 0, err
@@ -233,6 +234,9 @@ func (a *App) reconcile(ctx context.Context, op *Operation) (repaired int, err e
 	var problems []error
 	s := a.state.Load()
 	for _, c := range activeFirst(s) {
+		if s.Slots[c].State == Failed && c == draining {
+			continue // it is stopped when that is over, or left to another sweep
+		}
 		done, err := a.repair(ctx, op, c, s.Slots[c], running)
 		repaired += done
 		problems = append(problems, err)
@@ -352,8 +356,6 @@ func (a *App) repair(ctx context.Context, op *Operation, c Colour, slot Slot, ru
 		return 0, a.step(op, "forget", func(s *State) { s.empty(c) })
 	case slot.State == Failed && a.undecided():
 		return 0, nil
-	case slot.State == Failed && a.drains(c):
-		return 0, nil // and is stopped when that is over
 	case slot.State == Failed && up:
 		op.say("stopping %s, which had failed", slot.Instance)
 		if _, err := a.emptyOut(ctx, op, c); err != nil {

@@ -57,6 +57,12 @@ type Runtime interface {
 	// lines are take's only until it returns.
 	Follow(ctx context.Context, instance string, after Cursor, take func([]Line) error) error
 
+	// Watch tells what happens to the app's instances, at once and in order,
+	// until ctx ends, which is no error. It begins by telling what runs as
+	// started. An engine that goes away and comes back does not end it: what
+	// happened meanwhile is told then, and nothing twice. tell must not block.
+	Watch(ctx context.Context, tell func(Incident)) error
+
 	// Prune removes artifacts of this app whose id is in drop. One that
 	// something still uses is left.
 	Prune(ctx context.Context, drop []string) error

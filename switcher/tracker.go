@@ -16,14 +16,20 @@ type tracker struct {
 	successes int
 	failedAt  time.Time // of the last failure that counted
 	troubled  time.Time // since when it fails, or recovers from that; zero: it does not
-	unhealthy bool      // the team was told, perhaps by an earlier process
+	running   time.Time // since when the instance does; zero: it does not, or nobody knows
+
+	deaths                int // since it was well
+	firstDeath, lastDeath time.Time
+
+	// What the team was told and what is not over, perhaps by an earlier process.
+	unhealthy, dead bool
 }
 
 // healthKept is how many checks of a slot are remembered.
 const healthKept = 60
 
 // firstTracker is a slot's after a start of the edge.
-func firstTracker() *tracker { return &tracker{unhealthy: true} }
+func firstTracker() *tracker { return &tracker{unhealthy: true, dead: true, lastDeath: time.Now()} }
 
 func (t *tracker) note(err error, took time.Duration, s HealthSettings) (from, to HealthStatus) {
 	t.mu.Lock()
@@ -92,6 +98,15 @@ func (t *tracker) tell(unhealthy bool) (news bool) {
 	news = t.unhealthy != unhealthy
 	t.unhealthy = unhealthy
 	return news
+}
+
+// forget makes nothing of what the team was told and returns what that was.
+func (t *tracker) forget() (unhealthy, dead bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	unhealthy, dead = t.unhealthy, t.dead
+	t.unhealthy, t.dead = false, false
+	return unhealthy, dead
 }
 
 func (t *tracker) read() Health {

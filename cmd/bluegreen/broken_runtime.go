@@ -41,4 +41,8 @@ func (r brokenRuntime) Prune(context.Context, []string) error               { re
 func (r brokenRuntime) Follow(context.Context, string, switcher.Cursor, func([]switcher.Line) error) error {
 	return r.reason
 }
+func (r brokenRuntime) Watch(ctx context.Context, _ func(switcher.Incident)) error {
+	<-ctx.Done() // nothing to tell, and told once already why
+	return nil
+}
 func (r brokenRuntime) Close() error { return nil }

@@ -176,6 +176,12 @@ func (r *runtime) Wait(ctx context.Context, id string) (int, error) {
 	}
 }
 
+// Watch tells nothing: nothing happens to these instances by itself.
+func (r *runtime) Watch(ctx context.Context, _ func(switcher.Incident)) error {
+	<-ctx.Done()
+	return nil
+}
+
 func (r *runtime) Tail(context.Context, string, int) ([]string, error) {
 	return []string{"last words"}, nil
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"log"
@@ -72,6 +73,14 @@ func routes(release string, unhealthy bool) http.Handler {
 			w.WriteHeader(http.StatusForbidden)
 			fmt.Fprintln(w, err)
 		}
+	})
+	mux.HandleFunc("/eat", func(w http.ResponseWriter, r *http.Request) {
+		log.Print("eats memory as told")
+		var eaten [][]byte
+		for range 1 << 10 { // a gibibyte at most
+			eaten = append(eaten, bytes.Repeat([]byte{1}, 1<<20))
+		}
+		fmt.Fprintln(w, "ate", len(eaten), "MB")
 	})
 	mux.HandleFunc("/exit", func(w http.ResponseWriter, r *http.Request) {
 		code, _ := strconv.Atoi(r.FormValue("code"))
