@@ -52,6 +52,8 @@ type App struct {
 	Drain Drain `yaml:"drain"`
 	// Switch says how a switch is watched.
 	Switch Switch `yaml:"switch"`
+	// Notify says who is told of the app.
+	Notify Notify `yaml:"notify"`
 	// Upstream describes the connections to the backend.
 	Upstream Upstream `yaml:"upstream"`
 }

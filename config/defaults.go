@@ -23,6 +23,7 @@ func setDefaults(c *Config, given func(key string) bool) {
 	or(&c.State.Dir, "/var/lib/bluegreen", given("state.dir"))
 	or(&c.Logs.Dir, "/var/log", given("logs.dir"))
 	or(&c.Tracing.Sample, 0.01, given("tracing.sample") || !given("tracing"))
+	or(&c.Disk.Warn, 90, given("disk.warn"))
 	or(&c.Language, "en", given("language"))
 
 	for name, a := range c.Apps {
@@ -57,6 +58,8 @@ func setDefaults(c *Config, given func(key string) bool) {
 		or(&a.Drain.Websockets, 5*time.Minute, given("drain.websockets"))
 		or(&a.Drain.Spread, 10*time.Second, given("drain.spread"))
 		or(&a.Switch.Bake, 10*time.Minute, given("switch.bake"))
+		or(&a.Notify.Repeat, 4*time.Hour, given("notify.repeat"))
+		or(&a.Notify.ErrorRate, 5, given("notify.error_rate"))
 		or(&a.Upstream.Protocol, ProtocolHTTP1, given("upstream.protocol"))
 		or(&a.Upstream.DialTimeout, 3*time.Second, given("upstream.dial_timeout"))
 		or(&a.Upstream.IdleTimeout, 4*time.Second, given("upstream.idle_timeout"))

@@ -13,6 +13,9 @@ type Options struct {
 	Env func(string) (string, bool)
 	// InternalDomain, when not empty, replaces the internal hosts of the only app.
 	InternalDomain string
+	// Service says what is wrong with the URL of a service of notify, without any part of
+	// it; nil checks no more than its form.
+	Service func(url string) error
 }
 
 // Load reads, expands, decodes, completes and validates the file at path. Relative
@@ -54,7 +57,7 @@ func parse(name, dir string, data []byte, options Options) (*Config, error) {
 	replaceInternal(c, r, options.InternalDomain)
 	setDefaults(c, r.at.given)
 	resolvePaths(c, r, dir)
-	validate(c, r)
+	validate(c, r, options.Service)
 	if err := newError(name, r.problems); err != nil {
 		return nil, err
 	}

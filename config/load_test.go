@@ -56,6 +56,7 @@ func TestWhatIsNotGivenGetsItsDefault(t *testing.T) {
 		Admin:    Admin{Socket: "/run/bluegreen/admin.sock"},
 		State:    State{Dir: "/var/lib/bluegreen"},
 		Logs:     Logs{Dir: "/var/log"},
+		Disk:     Disk{90},
 		Language: "en",
 		Apps: map[string]*App{"a": {
 			Name:       "a",
@@ -70,6 +71,7 @@ func TestWhatIsNotGivenGetsItsDefault(t *testing.T) {
 			Health:     Health{"/health", 30 * time.Second, 5 * time.Second, 2, 3, 2 * time.Minute},
 			Drain:      Drain{30 * time.Second, 5 * time.Minute, 10 * time.Second},
 			Switch:     Switch{10 * time.Minute},
+			Notify:     Notify{Repeat: 4 * time.Hour, ErrorRate: 5},
 			Upstream:   Upstream{"http1", 3 * time.Second, 4 * time.Second, time.Minute},
 		}},
 	}
@@ -131,6 +133,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Endpoint: "https://traces.example.com/otlp", Sample: 0.5,
 		Headers: Headers{"Authorization": "Bearer two words: [x, y]", "X-Scope": "chat"},
 	})
+	equal(t, c.Disk, Disk{85.5})
 	equal(t, c.Apps["chat"], &App{
 		Name:        "chat",
 		Production:  []string{"chat.example.com", "xn--bcher-kva.example.com", "dot.example.com"},
@@ -165,6 +168,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Health:   Health{"/health?deep=1", 10 * time.Second, 2 * time.Second, 1, 4, 90 * time.Second},
 		Drain:    Drain{20 * time.Second, 3 * time.Minute, 7 * time.Second},
 		Switch:   Switch{time.Hour},
+		Notify:   Notify{[]string{"generic+https://hooks.example.com/a?token=from outside", "slack://hook:a-b-c@webhook"}, 90 * time.Minute, 0.5},
 		Upstream: Upstream{"h2c", 2 * time.Second, 3 * time.Second, 45 * time.Second},
 	})
 	local := c.Apps["local"]
@@ -279,7 +283,7 @@ func TestAllProblemsAreListedByLineAndCounted(t *testing.T) {
 	want := `bluegreen.yaml:1: language: must be en or es, is "fr"
 bluegreen.yaml:3: apps.a.image: is missing: name the repository, such as ghcr.io/example/app
 bluegreen.yaml:6: apps.a.health.rise: must be at least 1, is 0
-bluegreen.yaml:7: apps.a.colour: unknown key; known here: access, canonical, compression, container, drain, health, hsts, image, internal, limits, pages, paths, process, production, pull, runtime, slots, switch, upstream
+bluegreen.yaml:7: apps.a.colour: unknown key; known here: access, canonical, compression, container, drain, health, hsts, image, internal, limits, notify, pages, paths, process, production, pull, runtime, slots, switch, upstream
 4 problems in bluegreen.yaml`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

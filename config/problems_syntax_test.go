@@ -160,7 +160,7 @@ func TestUnknownKeysAreRefusedAtEveryLevel(t *testing.T) {
 			name: "app",
 			app:  "database: {}",
 			want: []string{
-				"6: apps.a.database: unknown key; known here: access, canonical, compression, container, drain, health, hsts, image, internal, limits, pages, paths, process, production, pull, runtime, slots, switch, upstream",
+				"6: apps.a.database: unknown key; known here: access, canonical, compression, container, drain, health, hsts, image, internal, limits, notify, pages, paths, process, production, pull, runtime, slots, switch, upstream",
 			},
 		},
 		{
@@ -254,7 +254,7 @@ func TestUnknownKeysAreRefusedAtEveryLevel(t *testing.T) {
 			name: "a key with a line break",
 			top:  "\"a\\nb\": 1\n",
 			want: []string{
-				`6: "a\nb": unknown key; known here: admin, apps, edge, language, logs, state, tls, tracing`,
+				`6: "a\nb": unknown key; known here: admin, apps, disk, edge, language, logs, state, tls, tracing`,
 			},
 		},
 	})

@@ -197,6 +197,8 @@ func mapType(t reflect.Type) *invopop.Schema {
 		return &invopop.Schema{
 			Type: "object", PropertyNames: &invopop.Schema{Pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"}, AdditionalProperties: nonEmpty(),
 		}
+	case reflect.TypeFor[Percent]():
+		return anyOf(&invopop.Schema{Type: "number", Minimum: "0", Maximum: "100"}, variable())
 	case reflect.TypeFor[CPUs]():
 		return anyOf(&invopop.Schema{Type: "number", ExclusiveMinimum: "0"}, nonEmpty())
 	}

@@ -21,6 +21,8 @@ type Config struct {
 	Logs Logs `yaml:"logs"`
 	// Tracing sends traces of requests to a collector; default none.
 	Tracing Tracing `yaml:"tracing"`
+	// Disk says when a disk is nearly full.
+	Disk Disk `yaml:"disk"`
 	// Language of alerts, pages and the dashboard: en (default) or es.
 	Language string `yaml:"language" jsonschema:"enum=en,enum=es"`
 	// Apps are the deployable backends, by name; at least one.

@@ -12,10 +12,11 @@ import (
 )
 
 // validate reports everything that is wrong with the decoded file, and brings hosts
-// into their normal form.
-func validate(c *Config, r *report) {
+// into their normal form. What a service of notify must be is asked of service.
+func validate(c *Config, r *report, service func(string) error) {
 	validateEdge(&c.Edge, r)
 	validateTracing(&c.Tracing, r)
+	validateDisk(c.Disk, r)
 	oneOf(r, "language", c.Language, "en", "es")
 	if len(c.Apps) == 0 {
 		r.key("apps", "there are no apps: describe at least one")
@@ -23,6 +24,7 @@ func validate(c *Config, r *report) {
 	u := newUnique(r)
 	for _, name := range slices.Sorted(maps.Keys(c.Apps)) {
 		validateApp(c.Apps[name], "apps."+name, r, u)
+		validateNotify(c.Apps[name].Notify, "apps."+name+".notify", r, service)
 	}
 	validateTLS(&c.TLS, r, u.hosts)
 }
