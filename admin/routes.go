@@ -33,6 +33,7 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/apps/{app}/history", ScopeRead, s.withApp(showHistory)},
 		{"GET", "/v1/apps/{app}/plan", ScopeRead, s.withApp(planSwitch)},
 		{"GET", "/v1/apps/{app}/events", ScopeRead, s.withApp(followEvents)},
+		{"GET", "/v1/apps/{app}/notify", ScopeRead, s.withApp(s.showAlerts)},
 
 		{"POST", "/v1/apps/{app}/deploy", ScopeDeploy, s.operation(deploy)},
 		{"POST", "/v1/apps/{app}/discard", ScopeDeploy, s.operation(discard)},
@@ -45,6 +46,7 @@ func (s *Server) routes() []route {
 		{"POST", "/v1/apps/{app}/resume", ScopeOperate, s.control(resume)},
 		{"POST", "/v1/apps/{app}/link", ScopeOperate, s.withApp(s.makeLink)},
 		{"POST", "/v1/apps/{app}/maintenance", ScopeOperate, s.control(maintenance)},
+		{"POST", "/v1/apps/{app}/notify/test", ScopeOperate, s.withApp(s.testAlerts)},
 		{"POST", "/v1/apps/{app}/recover", ScopeAdmin, s.operation(plain((*switcher.App).Recover))},
 		{"POST", "/v1/reload", ScopeAdmin, s.reload},
 	}

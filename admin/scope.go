@@ -8,7 +8,7 @@ const (
 	ScopeNone    Scope = iota // is it alive, is it ready
 	ScopeRead                 // look: status, health, events, history, plan
 	ScopeDeploy               // + deploy, discard of its own candidate
-	ScopeOperate              // + switch, confirm, rollback, drain, cleanup, pause, resume, maintenance, link
+	ScopeOperate              // + switch, confirm, rollback, drain, cleanup, pause, resume, maintenance, link, test of alerts
 	ScopeAdmin                // + force, recover, reload
 )
 

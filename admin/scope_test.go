@@ -38,6 +38,8 @@ func TestEveryRequestNeedsItsScope(t *testing.T) {
 		"POST /v1/apps/{app}/pause":       ScopeOperate,
 		"POST /v1/apps/{app}/resume":      ScopeOperate,
 		"POST /v1/apps/{app}/link":        ScopeOperate,
+		"GET /v1/apps/{app}/notify":       ScopeRead,
+		"POST /v1/apps/{app}/notify/test": ScopeOperate,
 		"POST /v1/apps/{app}/maintenance": ScopeOperate,
 		"POST /v1/apps/{app}/recover":     ScopeAdmin,
 		"POST /v1/reload":                 ScopeAdmin,

@@ -28,6 +28,10 @@ type Options struct {
 	Certificates func() []Certificate
 	// Link makes a signed link to an internal host of an app; nil refuses.
 	Link func(app string, r LinkRequest) (Link, error)
+	// TestAlerts sends a test message to every service of an app; nil refuses.
+	TestAlerts func(ctx context.Context, app string) AlertTest
+	// Alerts returns the alerts of an app; nil refuses.
+	Alerts func(app string) Alerts
 	// Reload applies the configuration file anew; nil refuses.
 	Reload func(context.Context) error
 	// Ready returns why the edge does not serve yet; nil means that it always does.

@@ -27,6 +27,7 @@ func (n *Notifier) document(m *message, t text, c *generic.Config, extra map[str
 		"app": notice.App, "colour": notice.Colour, "subject": notice.Subject,
 		"release": r.ID, "commit": r.Commit, "image": r.Image, "image_id": r.ImageID, "digest": r.Digest,
 		"deployed_at": moment(r.DeployedAt), "deployed_by": r.DeployedBy,
+		"previous": notice.Previous, "operation": notice.Operation, "output": notice.Output,
 		"actor": notice.Actor, "cause": notice.Cause, "verdict": notice.Verdict,
 		"returns": m.Returns + m.Blinks, "undelivered": m.Lost, "next": t.commands(),
 		"text":       t.title + "\n" + message,

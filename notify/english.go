@@ -11,7 +11,7 @@ func english() *words {
 		title: englishTitle, advice: englishAdvice,
 		finding: func(f switcher.Finding) string { return f.Text },
 		verdict: map[switcher.Outcome]string{switcher.Good: "good", switcher.Bad: "bad", switcher.Undecided: "not enough data"},
-		slot:    "Slot", release: "Release", commit: "Commit", image: "Image", cause: "Cause", by: "By",
+		slot:    "Slot", release: "Release", commit: "Commit", image: "Image", previous: "Before", output: "It said", cause: "Cause", by: "By",
 		next: "Next", figures: "Figures of", lost: "Missing",
 		self: "bluegreen itself",
 		since: func(began, lasted string) string {
@@ -73,7 +73,7 @@ func englishTitle(f facts) string {
 	case switcher.NoticeSwitched:
 		said = fmt.Sprintf("production is on %s now, with %s", slot, release)
 	case switcher.NoticeRolledBack:
-		said = fmt.Sprintf("production was rolled back from %s", release)
+		said = fmt.Sprintf("production was rolled back from %s to %s", or(f.previous, "a release"), release)
 	case switcher.NoticeVerdict:
 		switch f.outcome {
 		case switcher.Good:
@@ -94,7 +94,7 @@ func englishTitle(f facts) string {
 
 func englishAdvice(f facts) []line {
 	next := func(value, command string) line { return line{label: "Next", value: value, command: command} }
-	logs := next("read its log", f.logs())
+	logs := next("read its log", f.logs(f.colour))
 	rollback := next("if production is on it, go back", "bluegreen rollback"+f.flags)
 	switch f.kind {
 	case switcher.NoticeUnhealthy:
@@ -125,7 +125,7 @@ func englishAdvice(f facts) []line {
 		}
 	case switcher.NoticeReady:
 		return []line{
-			next("test it on the internal hosts, then move production", "bluegreen switch"+f.flags),
+			next("test it at "+or(f.subject, "the internal hosts")+", then move production", "bluegreen switch"+f.flags),
 			next("or give it up", "bluegreen discard"+f.flags),
 		}
 	case switcher.NoticeDeployFailed:
@@ -137,7 +137,7 @@ func englishAdvice(f facts) []line {
 		}
 	case switcher.NoticeRolledBack:
 		return []line{
-			next("the logs of the failed release are kept", f.logs()),
+			next("the logs of the failed release are kept", f.logs(f.other)),
 			next("see what happened", "bluegreen history"+f.flags),
 		}
 	case switcher.NoticeVerdict:

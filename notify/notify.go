@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,8 @@ const (
 	stopGrace = time.Second
 	// defaultRepeat is used for an app that does not say.
 	defaultRepeat = 4 * time.Hour
+	// maxTold is how many events are remembered, so that none is told twice.
+	maxTold = 100
 )
 
 // Options make a Notifier.
@@ -57,6 +60,7 @@ type Notifier struct {
 	troubles map[switcher.NoticeKey]*trouble
 	services map[string]*service // by the identity of their URL
 	order    []string            // their identities as configured
+	told     []string            // events of operations, by operation and kind, the newest last
 	unsaved  error               // why what is here is in memory only
 	sending  sync.WaitGroup
 }
@@ -82,6 +86,7 @@ func New(o Options) *Notifier {
 	kept := n.load()
 	n.configure(o.Settings, kept.Queues)
 	n.restore(kept.Troubles)
+	n.told = kept.Told
 	return n
 }
 
@@ -105,13 +110,30 @@ func (n *Notifier) Tell(notice switcher.Notice) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if !notice.Kind.Lasting() {
-		n.enqueue(message{Notice: notice, Stage: Event})
+		if !n.known(notice) {
+			n.enqueue(message{Notice: notice, Stage: Event})
+		}
 	} else if notice.Over {
 		n.end(notice)
 	} else {
 		n.begin(notice)
 	}
 	n.changed()
+}
+
+// known reports whether an event was told before, as one of an operation may be
+// that a restart has resumed. Called with n.mu held.
+func (n *Notifier) known(event switcher.Notice) bool {
+	if event.Operation == "" {
+		return false
+	}
+	this := event.Operation + " " + string(event.Kind)
+	if slices.Contains(n.told, this) {
+		return true
+	}
+	n.told = append(n.told, this)
+	n.told = n.told[max(0, len(n.told)-maxTold):]
+	return false
 }
 
 // changed sees to what may be due now. Called with n.mu held.

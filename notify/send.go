@@ -9,6 +9,7 @@ import (
 	"maps"
 	"mime"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/nicholas-fedor/shoutrrr/pkg/router"
@@ -28,11 +29,14 @@ func Check(serviceURL string) error {
 	if err != nil || u.Scheme == "" {
 		return errors.New("it is not a URL")
 	}
-	switch scheme := schemeOf(serviceURL); scheme {
-	case matrix.Scheme: // locating one signs in
+	kinds := (&router.ServiceRouter{}).ListServices()
+	kinds = slices.DeleteFunc(kinds, func(kind string) bool { return kind == "logger" || kind == "hangouts" })
+	switch scheme := schemeOf(serviceURL); {
+	case !slices.Contains(kinds, scheme):
+		slices.Sort(kinds)
+		return fmt.Errorf("there is no service %q: known are %s", clean(scheme, 40), strings.Join(kinds, ", "))
+	case scheme == matrix.Scheme: // locating one signs in
 		return redacted((&matrix.Config{}).SetURL(u), serviceURL)
-	case "logger":
-		return errors.New("the edge logs what happens anyway: remove it")
 	}
 	_, err = locate(serviceURL)
 	return redacted(err, serviceURL)

@@ -64,6 +64,7 @@ func rolledBack() *message {
 	return &message{ID: "message-1", Stage: Event, Notice: switcher.Notice{
 		Kind: switcher.NoticeRolledBack, Time: moment0, App: "chat", Colour: switcher.Green, Release: candidate(), Actor: switcher.Self,
 		Cause: "<too> many_requests_failed & more", Verdict: verdict(switcher.Bad),
+		Previous: &switcher.Release{ID: "20261124-3", Commit: "9bad000"},
 	}}
 }
 
@@ -169,7 +170,7 @@ func TestMailHasAnEncodedSubjectAndOneRecipientEach(t *testing.T) {
 	}
 	said := heard()
 	for _, want := range []string{
-		"RCPT TO:<maria@example.com>", "RCPT TO:<ops@example.com>", "Subject: =?utf-8?q?chat:_producci=C3=B3n_ha_vuelto_atr=C3=A1s:_8f2c1ab_queda_fuera?=",
+		"RCPT TO:<maria@example.com>", "RCPT TO:<ops@example.com>", "Subject: =?utf-8?q?chat:_producci=C3=B3n_ha_vuelto_de_9bad000_a_8f2c1ab?=",
 		"Motivo: <too> many_requests_failed & more", "Esto es una prueba.",
 	} {
 		if !strings.Contains(said, want) {

@@ -12,7 +12,7 @@ func spanish() *words {
 	return &words{
 		title: spanishTitle, advice: spanishAdvice, finding: spanishFinding,
 		verdict: map[switcher.Outcome]string{switcher.Good: "bien", switcher.Bad: "mal", switcher.Undecided: "faltan datos"},
-		slot:    "Slot", release: "Versión", commit: "Commit", image: "Imagen", cause: "Motivo", by: "Lo hizo",
+		slot:    "Slot", release: "Versión", commit: "Commit", image: "Imagen", previous: "Antes", output: "Dijo", cause: "Motivo", by: "Lo hizo",
 		next: "Qué hacer", figures: "Cifras de", lost: "Faltan",
 		self:  "bluegreen por sí solo",
 		since: func(began, lasted string) string { return fmt.Sprintf("Dura desde %s, hace %s.", began, lasted) },
@@ -70,7 +70,7 @@ func spanishTitle(f facts) string {
 	case switcher.NoticeSwitched:
 		said = fmt.Sprintf("producción está ahora en %s, con %s", slot, release)
 	case switcher.NoticeRolledBack:
-		said = fmt.Sprintf("producción ha vuelto atrás: %s queda fuera", release)
+		said = fmt.Sprintf("producción ha vuelto de %s a %s", or(f.previous, "la versión nueva"), release)
 	case switcher.NoticeVerdict:
 		switch f.outcome {
 		case switcher.Good:
@@ -94,7 +94,7 @@ func spanishTitle(f facts) string {
 
 func spanishAdvice(f facts) []line {
 	next := func(value, command string) line { return line{label: "Qué hacer", value: value, command: command} }
-	logs := next("lee su registro", f.logs())
+	logs := next("lee su registro", f.logs(f.colour))
 	rollback := next("si producción está ahí, vuelve atrás", "bluegreen rollback"+f.flags)
 	switch f.kind {
 	case switcher.NoticeUnhealthy:
@@ -125,7 +125,7 @@ func spanishAdvice(f facts) []line {
 		}
 	case switcher.NoticeReady:
 		return []line{
-			next("pruébala en los hosts internos y después mueve producción", "bluegreen switch"+f.flags),
+			next("pruébala en "+or(f.subject, "los hosts internos")+" y después mueve producción", "bluegreen switch"+f.flags),
 			next("o abandónala", "bluegreen discard"+f.flags),
 		}
 	case switcher.NoticeDeployFailed:
@@ -137,7 +137,7 @@ func spanishAdvice(f facts) []line {
 		}
 	case switcher.NoticeRolledBack:
 		return []line{
-			next("los registros de la versión fallida se conservan", f.logs()),
+			next("los registros de la versión fallida se conservan", f.logs(f.other)),
 			next("mira qué ocurrió", "bluegreen history"+f.flags),
 		}
 	case switcher.NoticeVerdict:

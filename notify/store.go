@@ -25,6 +25,7 @@ type kept struct {
 	Version  int                  `json:"version"`
 	Troubles []*trouble           `json:"troubles"`
 	Queues   map[string]keptQueue `json:"queues"` // by the identity of the service
+	Told     []string             `json:"told"`   // see Notifier
 }
 
 type keptQueue struct {
@@ -91,7 +92,7 @@ func (n *Notifier) saved() bool {
 // again.
 func (n *Notifier) save() {
 	n.mu.Lock()
-	k := kept{Version: stateVersion, Troubles: []*trouble{}, Queues: map[string]keptQueue{}}
+	k := kept{Version: stateVersion, Troubles: []*trouble{}, Queues: map[string]keptQueue{}, Told: n.told}
 	for _, t := range n.troubles {
 		k.Troubles = append(k.Troubles, t)
 	}

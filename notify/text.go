@@ -2,6 +2,7 @@ package notify
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -13,6 +14,7 @@ const (
 	maxCause   = 600 // runes of a cause
 	maxValue   = 200 // runes of any other value
 	maxFigures = 12  // findings
+	maxOutput  = 5   // lines of an instance
 )
 
 // text is a message in the team's language. Nothing of it spans lines.
@@ -38,17 +40,19 @@ type facts struct {
 	app      string // or the server, if it is about the edge
 	colour   string
 	release  string // what the team calls it: the commit, if there is one
+	previous string // likewise
+	other    string // slot
 	subject  string
 	outcome  switcher.Outcome
 	flags    string // that make a command ask for the right app
 }
 
-// logs is the command that shows what the backend has written.
-func (f facts) logs() string {
-	if f.colour == "" {
+// logs is the command that shows what the backend in a slot has written.
+func (f facts) logs(colour string) string {
+	if colour == "" {
 		return "bluegreen logs -n 100" + f.flags
 	}
-	return "bluegreen logs " + f.colour + " -n 100" + f.flags
+	return "bluegreen logs " + colour + " -n 100" + f.flags
 }
 
 // words is a language.
@@ -58,7 +62,7 @@ type words struct {
 	finding func(switcher.Finding) string
 	verdict map[switcher.Outcome]string
 
-	slot, release, commit, image, cause, by, next, figures, lost string
+	slot, release, commit, image, previous, output, cause, by, next, figures, lost string
 
 	self    string
 	since   func(began, lasted string) string
@@ -79,7 +83,7 @@ func (n *Notifier) wording(m *message, language string) text {
 	w, notice := wordsOf(language), m.Notice
 	f := facts{
 		kind: notice.Kind, stage: m.Stage, returned: m.Returns > 0, app: clean(notice.App, maxValue), colour: string(notice.Colour),
-		subject: clean(notice.Subject, maxValue), release: calledBy(notice.Release),
+		subject: clean(notice.Subject, maxValue), release: calledBy(notice.Release), previous: calledBy(notice.Previous), other: string(notice.Colour.Other()),
 	}
 	if notice.App != "" {
 		f.flags = " --app " + notice.App
@@ -105,6 +109,7 @@ func (n *Notifier) wording(m *message, language string) text {
 		say(w.commit, clean(r.Commit, maxValue))
 		say(w.image, clean(r.Image, maxValue))
 	}
+	say(w.previous, f.previous)
 	say(w.cause, clean(notice.Cause, maxCause))
 	if !notice.Kind.Lasting() {
 		say(w.by, w.actor(notice.Actor))
@@ -123,6 +128,9 @@ func (n *Notifier) wording(m *message, language string) text {
 		t.lines = append(t.lines, w.advice(f)...)
 	}
 	t.lines = append(t.lines, w.findings(notice.Verdict)...)
+	for _, said := range notice.Output[max(0, len(notice.Output)-maxOutput):] {
+		say(w.output, clean(said, maxValue))
+	}
 	if m.Lost > 0 {
 		say(w.lost, w.lostOf(m.Lost))
 	}
@@ -166,9 +174,12 @@ func calledBy(r *switcher.Release) string {
 	return clean(r.ID, maxValue)
 }
 
+// escapes colour what a terminal shows.
+var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
+
 // clean makes one line of s that is fit to be shown, and not too long.
 func clean(s string, limit int) string {
-	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), func(r rune) bool {
+	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(escapes.ReplaceAllString(s, ""), "\ufffd"), func(r rune) bool {
 		return unicode.IsSpace(r) || !unicode.IsPrint(r)
 	}), " ")
 	return shortened(s, limit)

@@ -47,7 +47,7 @@ func verdict(outcome switcher.Outcome) *switcher.Verdict {
 func everyMessage() []*message {
 	lasting := []switcher.Notice{
 		{Kind: switcher.NoticeUnhealthy, App: "chat", Colour: switcher.Green, Release: candidate(), Cause: "GET /health answered 503"},
-		{Kind: switcher.NoticeDied, App: "chat", Colour: switcher.Blue, Release: candidate(), Cause: "it was killed for its memory (exit code 137), 3 times in 2 minutes"},
+		{Kind: switcher.NoticeDied, App: "chat", Colour: switcher.Blue, Release: candidate(), Cause: "it was killed for its memory (exit code 137), 3 times in 2 minutes", Output: []string{"one", "two", "three", "four", "five", "\tlast \x1b[31mwords\x1b[0m "}},
 		{Kind: switcher.NoticeCertificate, App: "chat", Subject: "chat.example.com", Cause: "it expires on 2026-12-01 and could not be renewed: rate limited"},
 		{Kind: switcher.NoticeDisk, Subject: "/var/lib/bluegreen", Cause: "93 % of 40 GB are used, 2.8 GB are free"},
 		{Kind: switcher.NoticeLogs, App: "chat", Colour: switcher.Green, Subject: "/var/log/chat/green.log", Cause: "no space left on device"},
@@ -55,10 +55,10 @@ func everyMessage() []*message {
 		{Kind: switcher.NoticeStuck, App: "chat", Cause: "neither release answers; green keeps production"},
 	}
 	events := []switcher.Notice{
-		{Kind: switcher.NoticeReady, Actor: "ci"},
+		{Kind: switcher.NoticeReady, Actor: "ci", Subject: "https://next.example.com"},
 		{Kind: switcher.NoticeDeployFailed, Actor: "ci", Cause: "it was not healthy within 2m0s: connection refused"},
-		{Kind: switcher.NoticeSwitched, Actor: "maria"},
-		{Kind: switcher.NoticeRolledBack, Actor: switcher.Self, Cause: "too many requests failed", Verdict: verdict(switcher.Bad)},
+		{Kind: switcher.NoticeSwitched, Actor: "maria", Previous: &switcher.Release{ID: "20261120-1", Commit: "77aa001"}},
+		{Kind: switcher.NoticeRolledBack, Actor: switcher.Self, Cause: "too many requests failed", Verdict: verdict(switcher.Bad), Previous: &switcher.Release{ID: "20261124-3", Commit: "9bad000"}},
 		{Kind: switcher.NoticeVerdict, Actor: switcher.Self, Verdict: verdict(switcher.Good)},
 		{Kind: switcher.NoticeVerdict, Actor: switcher.Self, Verdict: verdict(switcher.Undecided)},
 		{Kind: switcher.NoticeVerdict, Actor: switcher.Self, Verdict: verdict(switcher.Bad), Cause: "the previous release does not answer, so production stays"},

@@ -84,6 +84,23 @@ func TestAnEventIsToldEachTime(t *testing.T) {
 	})
 }
 
+func TestAnEventOfAnOperationThatARestartResumesIsToldOnce(t *testing.T) {
+	dir, hook := t.TempDir(), newWebhook(t)
+	resumed := event(switcher.NoticeSwitched)
+	resumed.Operation = "op-1"
+	for range 2 {
+		n := New(Options{Dir: dir, Settings: settingsFor(hook.url)})
+		stop := start(t, n)
+		n.Tell(resumed)
+		n.Tell(resumed)
+		eventually(t, "it is told", func() bool { return len(hook.documents()) > 0 && n.Status("chat").Services[0].Waiting == 0 })
+		stop()
+	}
+	if told := len(hook.documents()); told != 1 {
+		t.Errorf("it was told %d times", told)
+	}
+}
+
 // Every minute it goes and comes back: the team hears of it, that it is back,
 // and after that only when it has really stayed away.
 func TestFlappingIsCountedNotToldEachTime(t *testing.T) {

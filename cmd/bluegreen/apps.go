@@ -38,7 +38,7 @@ func (e *edge) open(app *config.App, f *front, newRuntime func(*config.App) (clo
 	opened, err := switcher.Open(switcher.Options{
 		App: app.Name, Dir: appsDir(e.config), FirstActive: e.options.FirstActive,
 		Settings: e.settings(app, f, nil), Probes: e.probes(app.Health.Timeout), AccessLog: log.handler,
-		Recorder: recorders(e.metrics, app.Name), Tracer: e.tracers(app.Name),
+		Recorder: recorders(e.metrics, app.Name), Tracer: e.tracers(app.Name), Notify: e.alerts.Tell,
 		Logger: e.log, Origin: e.origin, Failpoint: e.options.Failpoint,
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sofiacall.com/bluegreen/config"
+	"sofiacall.com/bluegreen/notify"
 	"sofiacall.com/bluegreen/switcher"
 )
 
@@ -63,7 +64,7 @@ func (p *program) checkConfig(path string) error {
 // loadConfig reads the file as the edge does. Everything that is wrong with it,
 // also that it is not there, is exit code 2.
 func (p *program) loadConfig(path string) (*config.Config, error) {
-	c, err := config.Load(path, config.Options{Env: p.lookupEnv, InternalDomain: p.env("INTERNAL_DOMAIN")})
+	c, err := config.Load(path, config.Options{Env: p.lookupEnv, InternalDomain: p.env("INTERNAL_DOMAIN"), Service: notify.Check})
 	if err == nil {
 		err = c.CheckFiles()
 	}

@@ -20,6 +20,7 @@ import (
 	"sofiacall.com/bluegreen/admin"
 	"sofiacall.com/bluegreen/config"
 	"sofiacall.com/bluegreen/metrics"
+	"sofiacall.com/bluegreen/notify"
 	"sofiacall.com/bluegreen/probe"
 	"sofiacall.com/bluegreen/proxy"
 	"sofiacall.com/bluegreen/switcher"
@@ -58,6 +59,7 @@ type edge struct {
 	admin     *admin.Server
 	metrics   *metrics.Metrics
 	tracing   *tracing.Exporter
+	alerts    *notify.Notifier
 
 	reloading sync.Mutex // one reload at a time
 	mu        sync.Mutex // guards what follows
@@ -77,8 +79,10 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 			e.close()
 		}
 	}()
+	e.alerts = e.newAlerts(o.Config)
 	e.admin = admin.New(admin.Options{
-		Apps: e.sortedApps, Certificates: e.certificates, Reload: e.reload, Link: e.link, Version: o.Version, Logger: e.log,
+		Apps: e.sortedApps, Certificates: e.certificates, Reload: e.reload, Link: e.link,
+		TestAlerts: e.testAlerts, Alerts: e.alertStatus, Version: o.Version, Logger: e.log,
 	})
 	if e.listeners, err = e.openListeners(o.Config); err != nil {
 		return nil, err
@@ -124,6 +128,8 @@ func (e *edge) run(ctx context.Context) error {
 	front, stopFront := context.WithCancel(ctx)
 	defer context.AfterFunc(failed, stopFront)()
 
+	alerting, stopAlerts := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopAlerts()
 	apps, life := errgroup.WithContext(failed)
 	e.mu.Lock()
 	e.running, e.life = apps, life
@@ -136,6 +142,7 @@ func (e *edge) run(ctx context.Context) error {
 		e.mu.Lock()
 		e.running = nil // no reload launches anything any more
 		e.mu.Unlock()
+		defer stopAlerts() // the apps may have something to tell until they end
 		return apps.Wait()
 	})
 	group.Go(func() error {
@@ -146,6 +153,7 @@ func (e *edge) run(ctx context.Context) error {
 	group.Go(func() error { return wrap("serving the admin socket", e.admin.Serve(failed, e.listeners.admin)) })
 	group.Go(func() error { return e.metrics.Run(failed) })
 	group.Go(func() error { return e.tracing.Run(failed) })
+	group.Go(func() error { return e.alerts.Run(alerting) })
 	group.Go(func() error { return e.reloadOnHangups(failed) })
 	e.log.Info("serving", "http", address(e.listeners.http), "https", address(e.listeners.https), "http3", e.listeners.udp(), "admin", address(e.listeners.admin))
 	if e.options.Ready != nil {

@@ -208,6 +208,7 @@ func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[
 		}
 	}
 	e.askClients()
+	e.alerts.Apply(alertSettings(next))
 	e.config = next
 	e.log.Info("the new configuration is applied", "apps", len(next.Apps))
 }

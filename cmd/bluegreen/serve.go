@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sofiacall.com/bluegreen/config"
+	"sofiacall.com/bluegreen/notify"
 	"sofiacall.com/bluegreen/switcher"
 )
 
@@ -48,7 +49,7 @@ func (p *program) serve(ctx context.Context, file string) error {
 	defer signal.Stop(hangups)
 
 	read := func() (*config.Config, error) {
-		c, err := config.Load(file, config.Options{Env: p.lookupEnv, InternalDomain: p.env("INTERNAL_DOMAIN")})
+		c, err := config.Load(file, config.Options{Env: p.lookupEnv, InternalDomain: p.env("INTERNAL_DOMAIN"), Service: notify.Check})
 		return c, configError(err)
 	}
 	c, err := read()
