@@ -14,9 +14,20 @@ const releasesKept = 8
 
 // Options make Metrics.
 type Options struct {
-	// Failures are the names of what Request.Failure may be; the first means
+	Version string // of the edge
+
+	// What the labels of that name can be.
+	Phases, SlotStates, Operations []string
+
+	// Failures are what Request.Failure may be, 31 at most; the first means
 	// that nothing has failed.
-	Failures []string
+	Failures []Failure
+}
+
+// Failure is a reason why a request was not served.
+type Failure struct {
+	Name     string
+	Upstream bool // the backend's
 }
 
 // Metrics are the figures of an edge. It is safe for concurrent use.
@@ -26,6 +37,7 @@ type Metrics struct {
 
 	mu    sync.Mutex // guards what follows; the request path never takes it
 	slots map[slotKey]*slotRoutes
+	ended map[endKey]int64
 }
 
 // slotKey is what Prometheus is told a route by. It is bounded by the
@@ -41,7 +53,7 @@ type slotRoutes struct {
 
 // New returns Metrics without any figures.
 func New(o Options) *Metrics {
-	return &Metrics{options: o, began: time.Now(), slots: map[slotKey]*slotRoutes{}}
+	return &Metrics{options: o, began: time.Now(), slots: map[slotKey]*slotRoutes{}, ended: map[endKey]int64{}}
 }
 
 // Route returns what counts the requests of a route while it leads to a
