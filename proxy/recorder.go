@@ -118,6 +118,15 @@ var failureNames = [...]string{
 	"rate_limited", "too_large", "held", "maintenance", "malformed", "ambiguous",
 }
 
+// Failures lists all of them, in the order of their values.
+func Failures() []Failure {
+	all := make([]Failure, len(failureNames))
+	for i := range all {
+		all[i] = Failure(i)
+	}
+	return all
+}
+
 // String returns a short name that is fit for a metric label.
 func (f Failure) String() string {
 	if int(f) < len(failureNames) {

@@ -45,6 +45,11 @@ const (
 	Failed   SlotState = "failed"   // stopped, logs kept
 )
 
+// SlotStates lists all of them.
+func SlotStates() []SlotState {
+	return []SlotState{Empty, Starting, Testing, Active, Previous, Failed}
+}
+
 // Phase says where in the life of a release an app is: the first four at
 // rest, the others while an operation runs.
 type Phase string
@@ -64,6 +69,14 @@ const (
 	PhaseRecovering  Phase = "recovering"
 )
 
+// Phases lists all of them.
+func Phases() []Phase {
+	return []Phase{
+		PhaseEmpty, PhaseSteady, PhaseTesting, PhaseBaking,
+		PhaseDeploying, PhaseSwitching, PhaseRollingBack, PhaseDiscarding, PhaseDraining, PhaseCleaning, PhaseRecovering,
+	}
+}
+
 // Kind is an operation, by the name of the command that asks for it.
 type Kind string
 
@@ -82,6 +95,14 @@ const (
 	KindResume      Kind = "resume"
 	KindMaintenance Kind = "maintenance"
 )
+
+// Kinds lists all of them.
+func Kinds() []Kind {
+	return []Kind{
+		KindDeploy, KindSwitch, KindConfirm, KindRollback, KindDiscard, KindDrain, KindCleanup, KindRecover,
+		KindPause, KindResume, KindMaintenance,
+	}
+}
 
 // Phase returns the phase an app is in while an operation of this kind runs;
 // empty for one that is over in a moment.

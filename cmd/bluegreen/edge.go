@@ -73,7 +73,7 @@ type edge struct {
 // order, so that a port that is taken changes nothing. It asks neither the CA
 // nor an engine.
 func newEdge(o edgeOptions) (_ *edge, err error) {
-	e := &edge{options: o, log: o.Logger, config: o.Config, secret: rand.Text(), metrics: newMetrics(), tracing: newTracing(o), apps: map[string]*hosted{}}
+	e := &edge{options: o, log: o.Logger, config: o.Config, secret: rand.Text(), metrics: newMetrics(o.Version), tracing: newTracing(o), apps: map[string]*hosted{}}
 	defer func() {
 		if err != nil {
 			e.close()

@@ -7,12 +7,21 @@ import (
 )
 
 // newMetrics returns the figures of an edge.
-func newMetrics() *metrics.Metrics {
-	var failures []string
-	for f := proxy.FailureNone; f.String() != "unknown"; f++ {
-		failures = append(failures, f.String())
+func newMetrics(version string) *metrics.Metrics {
+	o := metrics.Options{Version: version}
+	for _, phase := range switcher.Phases() {
+		o.Phases = append(o.Phases, string(phase))
 	}
-	return metrics.New(metrics.Options{Failures: failures})
+	for _, state := range switcher.SlotStates() {
+		o.SlotStates = append(o.SlotStates, string(state))
+	}
+	for _, kind := range switcher.Kinds() {
+		o.Operations = append(o.Operations, string(kind))
+	}
+	for _, f := range proxy.Failures() {
+		o.Failures = append(o.Failures, metrics.Failure{Name: f.String(), Upstream: f.Upstream()})
+	}
+	return metrics.New(o)
 }
 
 // recorders is switcher.Options.Recorder of an app.

@@ -34,7 +34,7 @@ func TestFiguresSpeakOfTheReleaseOnly(t *testing.T) {
 		{"left by the client", proxy.Observation{Proxied: true, Failure: proxy.FailureClientGone}, 0, 0},
 		{"cut by a drain", proxy.Observation{Status: 503, Proxied: true, Failure: proxy.FailureDrained}, 0, 0},
 	} {
-		m := newMetrics()
+		m := newMetrics("test")
 		from := time.Now()
 		recorders(m, "app")(switcher.Production, switcher.Blue, "r1").Request(c.seen)
 		f := m.Figures("app", "production", "blue", "r1", from, time.Now())
@@ -46,7 +46,7 @@ func TestFiguresSpeakOfTheReleaseOnly(t *testing.T) {
 
 // A pause is no fault of the release that serves afterwards.
 func TestTimeInAPauseIsNoDuration(t *testing.T) {
-	m := newMetrics()
+	m := newMetrics("test")
 	from := time.Now()
 	recorders(m, "app")(switcher.Production, switcher.Blue, "r1").Request(proxy.Observation{
 		Status: 200, Proxied: true, Held: time.Minute, FirstByte: time.Minute + time.Millisecond, Duration: time.Minute + time.Millisecond,
@@ -58,7 +58,7 @@ func TestTimeInAPauseIsNoDuration(t *testing.T) {
 }
 
 func TestRecordingAllocatesNothing(t *testing.T) {
-	r := recorders(newMetrics(), "app")(switcher.Production, switcher.Blue, "r1")
+	r := recorders(newMetrics("test"), "app")(switcher.Production, switcher.Blue, "r1")
 	if n := testing.AllocsPerRun(1000, func() {
 		r.Request(observed)
 		r.UpgradeBegin("")
@@ -69,7 +69,7 @@ func TestRecordingAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkRecord(b *testing.B) {
-	r := recorders(newMetrics(), "app")(switcher.Production, switcher.Blue, "r1")
+	r := recorders(newMetrics("test"), "app")(switcher.Production, switcher.Blue, "r1")
 	b.ReportAllocs()
 	for b.Loop() {
 		r.Request(observed)
@@ -78,7 +78,7 @@ func BenchmarkRecord(b *testing.B) {
 
 // All processors record into the same counters, which is the worst there is.
 func BenchmarkRecordFromAllProcessors(b *testing.B) {
-	r := recorders(newMetrics(), "app")(switcher.Production, switcher.Blue, "r1")
+	r := recorders(newMetrics("test"), "app")(switcher.Production, switcher.Blue, "r1")
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
