@@ -39,6 +39,14 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 	return alive(w, r)
 }
 
+func (s *Server) showMetrics(w http.ResponseWriter, r *http.Request) error {
+	if s.options.Metrics == nil {
+		return wrong(http.StatusNotFound, "", "this edge has no metrics")
+	}
+	s.options.Metrics.ServeHTTP(w, r)
+	return nil
+}
+
 func (s *Server) listApps(w http.ResponseWriter, _ *http.Request) error {
 	list := Apps{Version: s.options.Version, Apps: []Status{}}
 	for _, app := range s.options.Apps() {

@@ -26,6 +26,7 @@ func (s *Server) routes() []route {
 	return []route{
 		{"GET", "/healthz", ScopeNone, alive},
 		{"GET", "/readyz", ScopeNone, s.ready},
+		{"GET", "/metrics", ScopeRead, s.showMetrics},
 
 		{"GET", "/v1/apps", ScopeRead, s.listApps},
 		{"GET", "/v1/apps/{app}", ScopeRead, s.withApp(s.showStatus)},

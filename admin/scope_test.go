@@ -22,6 +22,7 @@ func TestEveryRequestNeedsItsScope(t *testing.T) {
 	needed := map[string]Scope{
 		"GET /healthz":                    ScopeNone,
 		"GET /readyz":                     ScopeNone,
+		"GET /metrics":                    ScopeRead,
 		"GET /v1/apps":                    ScopeRead,
 		"GET /v1/apps/{app}":              ScopeRead,
 		"GET /v1/apps/{app}/health":       ScopeRead,

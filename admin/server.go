@@ -34,6 +34,8 @@ type Options struct {
 	Alerts func(app string) Alerts
 	// Reload applies the configuration file anew; nil refuses.
 	Reload func(context.Context) error
+	// Metrics answers what Prometheus asks; nil means that there is nothing.
+	Metrics http.Handler
 	// Ready returns why the edge does not serve yet; nil means that it always does.
 	Ready func() error
 	// Hostname is the second half of an actor; default the machine's.

@@ -128,12 +128,12 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Timeouts: Timeouts{5 * time.Second, 30 * time.Second, time.Minute},
 	})
 	equal(t, c.TLS, TLS{Issuer: "acme", Email: "ops@example.com", Directory: "https://ca.example.com/directory", Root: dir + "/ca.pem"})
-	equal(t, []string{c.Admin.Socket, c.State.Dir, c.Logs.Dir, c.Language}, []string{"/tmp/admin.sock", dir + "/state", filepath.Dir(dir) + "/logs", "es"})
 	equal(t, c.Tracing, Tracing{
 		Endpoint: "https://traces.example.com/otlp", Sample: 0.5,
 		Headers: Headers{"Authorization": "Bearer two words: [x, y]", "X-Scope": "chat"},
 	})
 	equal(t, c.Disk, Disk{85.5})
+	equal(t, []string{c.Admin.Socket, c.State.Dir, c.Metrics.Listen, c.Logs.Dir, c.Language}, []string{"/tmp/admin.sock", dir + "/state", "10.0.0.5:9145", filepath.Dir(dir) + "/logs", "es"})
 	equal(t, c.Apps["chat"], &App{
 		Name:        "chat",
 		Production:  []string{"chat.example.com", "xn--bcher-kva.example.com", "dot.example.com"},

@@ -254,7 +254,7 @@ func TestUnknownKeysAreRefusedAtEveryLevel(t *testing.T) {
 			name: "a key with a line break",
 			top:  "\"a\\nb\": 1\n",
 			want: []string{
-				`6: "a\nb": unknown key; known here: admin, apps, disk, edge, language, logs, state, tls, tracing`,
+				`6: "a\nb": unknown key; known here: admin, apps, disk, edge, language, logs, metrics, state, tls, tracing`,
 			},
 		},
 	})

@@ -34,6 +34,27 @@ func TestTopLevelMistakesAreExplained(t *testing.T) {
 			},
 		},
 		{
+			name: "metrics for everybody",
+			top:  "metrics: { listen: \":9145\" }\n",
+			want: []string{
+				`6: metrics.listen: must be a loopback or private address, is ":9145": whoever reaches it may read, without a password and in the clear`,
+			},
+		},
+		{
+			name: "metrics at a public address",
+			top:  "metrics: { listen: \"192.0.2.7:9145\" }\n",
+			want: []string{
+				`6: metrics.listen: must be a loopback or private address, is "192.0.2.7:9145": whoever reaches it may read, without a password and in the clear`,
+			},
+		},
+		{
+			name: "metrics at no address",
+			top:  "metrics: { listen: localhost:9145 }\n",
+			want: []string{
+				`6: metrics.listen: must be an IP address and a port, such as "127.0.0.1:9145", is "localhost:9145"`,
+			},
+		},
+		{
 			name: "a listener twice",
 			top:  "edge: { http: \":443\" }\n",
 			want: []string{

@@ -17,6 +17,8 @@ type Config struct {
 	Admin Admin `yaml:"admin"`
 	// State says where durable state is kept.
 	State State `yaml:"state"`
+	// Metrics says where Prometheus may ask for figures.
+	Metrics Metrics `yaml:"metrics"`
 	// Logs says where the backends' output and the access logs go.
 	Logs Logs `yaml:"logs"`
 	// Tracing sends traces of requests to a collector; default none.
@@ -99,6 +101,13 @@ type Admin struct {
 type State struct {
 	// Dir is a directory; default /var/lib/bluegreen.
 	Dir string `yaml:"dir"`
+}
+
+// Metrics is a plain listener for Prometheus, besides /metrics of the admin API.
+type Metrics struct {
+	// Listen is the address at which /metrics is answered over plain HTTP, loopback or private, such as
+	// "127.0.0.1:9145"; default none.
+	Listen string `yaml:"listen"`
 }
 
 // Logs is the place of the backends' output and of the access logs.

@@ -17,6 +17,7 @@ func validate(c *Config, r *report, service func(string) error) {
 	validateEdge(&c.Edge, r)
 	validateTracing(&c.Tracing, r)
 	validateDisk(c.Disk, r)
+	validateMetrics(&c.Metrics, r)
 	oneOf(r, "language", c.Language, "en", "es")
 	if len(c.Apps) == 0 {
 		r.key("apps", "there are no apps: describe at least one")
@@ -77,6 +78,26 @@ func validateListen(address, key string, r *report) {
 	}
 	if err != nil {
 		r.key(key, "must be a port with an optional IP address, such as \":443\" or \"127.0.0.1:8443\", is %s", r.shown(key, address))
+	}
+}
+
+// validateMetrics wants an address that strangers do not reach: whoever reaches
+// it may read.
+func validateMetrics(m *Metrics, r *report) {
+	if !r.at.given("metrics.listen") {
+		return
+	}
+	host, port, err := net.SplitHostPort(m.Listen)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	address, notAddress := netip.ParseAddr(host)
+	switch {
+	case err != nil || host != "" && notAddress != nil:
+		r.key("metrics.listen", "must be an IP address and a port, such as \"127.0.0.1:9145\", is %s", r.shown("metrics.listen", m.Listen))
+	case notAddress != nil || !address.IsLoopback() && !address.IsPrivate():
+		r.key("metrics.listen", "must be a loopback or private address, is %s: whoever reaches it may read, without a password and in the clear",
+			r.shown("metrics.listen", m.Listen))
 	}
 }
 

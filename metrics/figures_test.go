@@ -70,7 +70,7 @@ func TestFiguresAreKeptForTwoHoursAndNoLonger(t *testing.T) {
 	running(t, func(t *testing.T, m *Metrics) {
 		r := m.Route("app", "production", "blue", "r1")
 		time.Sleep(250 * time.Millisecond) // not at the moment of a look
-		for range 4 * 3600 {
+		for range 3 * 3600 {
 			time.Sleep(time.Second)
 			r.Request(request(200, time.Duration(1+rand.IntN(1000))*time.Millisecond))
 		}

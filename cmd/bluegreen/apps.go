@@ -50,6 +50,7 @@ func (e *edge) open(app *config.App, f *front, newRuntime func(*config.App) (clo
 		return nil, err
 	}
 	opened.Apply(e.settings(app, f, runtime))
+	e.endings.begin(opened)
 	return &hosted{app: opened, section: *app, runtime: runtime, front: f, log: log}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"slices"
@@ -60,6 +61,8 @@ type edge struct {
 	metrics   *metrics.Metrics
 	tracing   *tracing.Exporter
 	alerts    *notify.Notifier
+	figures   http.Handler // tells them to Prometheus
+	endings   endings
 
 	reloading sync.Mutex // one reload at a time
 	mu        sync.Mutex // guards what follows
@@ -80,8 +83,9 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 		}
 	}()
 	e.alerts = e.newAlerts(o.Config)
+	e.figures = e.metrics.Handler(e.state, e.log)
 	e.admin = admin.New(admin.Options{
-		Apps: e.sortedApps, Certificates: e.certificates, Reload: e.reload, Link: e.link,
+		Apps: e.sortedApps, Certificates: e.certificates, Reload: e.reload, Link: e.link, Metrics: e.figures,
 		TestAlerts: e.testAlerts, Alerts: e.alertStatus, Version: o.Version, Logger: e.log,
 	})
 	if e.listeners, err = e.openListeners(o.Config); err != nil {
@@ -154,6 +158,9 @@ func (e *edge) run(ctx context.Context) error {
 	group.Go(func() error { return e.metrics.Run(failed) })
 	group.Go(func() error { return e.tracing.Run(failed) })
 	group.Go(func() error { return e.alerts.Run(alerting) })
+	if e.listeners.metrics != nil {
+		group.Go(func() error { return e.serveMetrics(failed) })
+	}
 	group.Go(func() error { return e.reloadOnHangups(failed) })
 	e.log.Info("serving", "http", address(e.listeners.http), "https", address(e.listeners.https), "http3", e.listeners.udp(), "admin", address(e.listeners.admin))
 	if e.options.Ready != nil {

@@ -18,6 +18,7 @@ import (
 // listeners are what the edge listens on.
 type listeners struct {
 	http, https, admin net.Listener
+	metrics            net.Listener // nil: none
 	http3              *net.UDPConn // nil: none
 }
 
@@ -79,6 +80,9 @@ func (e *edge) openListeners(c *config.Config) (l listeners, err error) {
 		l.http3, err = listenUDP(l.https.Addr())
 	}
 	l.admin = take("admin", func() (net.Listener, error) { return e.admin.Listen(c.Admin.Socket) })
+	if err == nil && c.Metrics.Listen != "" {
+		l.metrics, err = listen(c.Metrics.Listen, "metrics.listen")
+	}
 	if err == nil && l.http3 != nil {
 		err = e.widen(l.http3)
 	}
@@ -146,7 +150,7 @@ func socket(file *os.File) (stream net.Listener, datagrams *net.UDPConn, err err
 }
 
 func (l listeners) close() {
-	for _, one := range []net.Listener{l.http, l.https, l.admin} {
+	for _, one := range []net.Listener{l.http, l.https, l.admin, l.metrics} {
 		if one != nil {
 			one.Close()
 		}
