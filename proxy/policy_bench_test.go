@@ -18,6 +18,12 @@ func (s *sink) EnableFullDuplex() error          { return nil }
 func (s *sink) SetReadDeadline(time.Time) error  { return nil }
 func (s *sink) SetWriteDeadline(time.Time) error { return nil }
 
+// forgetful is a Tracer that records all or nothing, and keeps nothing.
+type forgetful bool
+
+func (f forgetful) Sample() bool { return bool(f) }
+func (forgetful) Record(Span)    {}
+
 // BenchmarkRequest is one request without its client's connection, under a
 // policy that asks for nothing and under each feature.
 func BenchmarkRequest(b *testing.B) {
@@ -34,7 +40,8 @@ func BenchmarkRequest(b *testing.B) {
 		{"limits", Policy{Public: true, Rate: NewRateLimit(1e9, 1e9), BodyLimit: 1 << 20}, nil},
 		{"compression", Policy{Public: true, Compress: true}, nil},
 		{"paths", Policy{Public: true, Paths: NewPaths([]PathOptions{{Path: "/app/", Backend: backend}, {Path: "/assets/", Backend: backend}})}, nil},
-		{"traced", Policy{Public: true}, new(spans)},
+		{"traced", Policy{Public: true}, forgetful(false)},
+		{"recorded", Policy{Public: true}, forgetful(true)},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			service := NewService(&Route{Backend: backend, Policy: c.policy, Tracer: c.tracer})

@@ -158,6 +158,23 @@ func TestBytesOfAClientSpoilNoBatch(t *testing.T) {
 	}
 }
 
+func TestASpanTellsWhatIsNotSoOfEveryRequest(t *testing.T) {
+	r := startReceiver(t, nil)
+	x := start(t, r.target)
+	s := example()
+	s.Status, s.Held, s.Retries, s.Path, s.Failure = 502, 1500*time.Microsecond, 2, "/app/", proxy.FailureReset
+	x.Tracer("chat", "production", "blue", "r1").Record(s)
+	got := values(r.spans(1)[0].Attributes)
+	for name, want := range map[string]any{
+		"bluegreen.held_us": int64(1500), "bluegreen.retries": int64(2), "bluegreen.path_route": "/app/",
+		"bluegreen.failure": "reset", "error.type": "reset", "http.response.status_code": int64(502),
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+}
+
 func TestServersAndVersionsAreNamedAsTheConventionsWant(t *testing.T) {
 	for host, want := range map[string]struct {
 		name string

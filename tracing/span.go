@@ -55,6 +55,9 @@ func (r *recorded) span() *trace.Span {
 	if r.Held > 0 {
 		a = append(a, number("bluegreen.held_us", r.Held.Microseconds()))
 	}
+	if r.Retries > 0 {
+		a = append(a, number("bluegreen.retries", int64(r.Retries)))
+	}
 	if r.Failure != proxy.FailureNone {
 		a = append(a, text("bluegreen.failure", r.Failure.String()))
 	}
