@@ -32,6 +32,8 @@ type App struct {
 	tracer   func(RouteName, Colour, string) proxy.Tracer
 	logs     func(RouteName, Colour, string) slog.Handler
 	notify   func(Notice)
+	judge    Judge
+	opened   time.Time
 	fail     func(string)
 	services map[RouteName]*proxy.Service
 
@@ -51,6 +53,7 @@ type App struct {
 	emptying   *drain    // as part of an operation
 	paused     *pause    // nil while production is not
 	unswept    bool      // the engine may hold what the state does not know
+	judged     *judged   // nil before the first verdict
 	late       time.Time // until then it may carry out a start that nobody waits for
 	alert      string
 	unrepaired string // why the edge's own recovery does not succeed
@@ -79,6 +82,7 @@ func Open(o Options) (*App, error) {
 	a := &App{
 		name: o.App, dir: o.Dir, named: o.FirstActive, first: cmp.Or(o.FirstActive, Blue), probes: o.Probes,
 		log: o.Logger, origin: o.Origin, recorder: o.Recorder, tracer: o.Tracer, logs: o.AccessLog, notify: o.Notify, fail: o.Failpoint,
+		judge: o.Judge, opened: time.Now(),
 		services: map[RouteName]*proxy.Service{},
 		backends: map[Colour]*proxy.Backend{},
 		health:   map[Colour]*tracker{Blue: firstTracker(), Green: firstTracker()},
@@ -167,6 +171,7 @@ func (a *App) Run(ctx context.Context) error {
 		}
 		group.Go(func() error { return a.watchHealth(ctx, c) })
 	}
+	group.Go(func() error { return a.watchFigures(ctx) })
 	group.Go(func() error { return a.keepSwept(ctx) })
 	group.Go(func() error { return a.watchRuntime(ctx) })
 	err := group.Wait()

@@ -68,6 +68,7 @@ func TestAfterACrashAtAnyStepTheNextStartServesWhatIsOnDisk(t *testing.T) {
 		}, func(a *App) (*Operation, error) { return a.Switch(who, SwitchRequest{Force: "try it"}) }},
 		{"confirm", switched, func(a *App) (*Operation, error) { return a.Confirm(who) }},
 		{"rollback", switched, func(a *App) (*Operation, error) { return a.Rollback(who, RollbackRequest{}) }},
+		{"rollback by a verdict", switched, condemn},
 		{"discard", two, func(a *App) (*Operation, error) { return a.Discard(who) }},
 		{"drain", switched, func(a *App) (*Operation, error) { return a.Drain(who, DrainRequest{}) }},
 		{"cleanup", func(l *lab) { switched(l); l.must(l.app.Confirm(who)) }, func(a *App) (*Operation, error) { return a.Cleanup(who) }},

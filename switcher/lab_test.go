@@ -27,6 +27,7 @@ type lab struct {
 	dir   string
 	bench *bench
 	named Colour // Options.FirstActive
+	judge Judge
 	app   *App
 	stop  func()
 
@@ -61,7 +62,7 @@ func (l *lab) settings() Settings {
 // start opens the app as a new process would.
 func (l *lab) start(failpoint func(string)) {
 	l.t.Helper()
-	app, err := Open(Options{App: "app", Dir: l.dir, FirstActive: l.named, Settings: l.settings(), Probes: l.probes(), Notify: l.hear, Failpoint: failpoint, Logger: slog.New(slog.DiscardHandler)})
+	app, err := Open(Options{App: "app", Dir: l.dir, FirstActive: l.named, Settings: l.settings(), Probes: l.probes(), Notify: l.hear, Judge: l.judge, Failpoint: failpoint, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		l.t.Fatalf("opening the app: %v", err)
 	}

@@ -25,7 +25,6 @@ type Operation struct {
 	silent bool          // leave no record: nothing was to be done
 
 	resumes *Journal // operation of an earlier process that this recovery ends
-	verdict *Verdict // the figures that asked for it; nil: none did
 
 	mu         sync.Mutex
 	step       string

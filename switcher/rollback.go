@@ -109,7 +109,7 @@ func (a *App) proveBack(op *Operation, to Colour, why string) (string, error) {
 		op.say("%s drains (%s) and is then stopped, its logs are kept", failed, inFlight(b))
 	}
 	a.retire(failed)
-	a.tellRolledBack(op.acts(), a.state.Load(), to, why, op.verdict)
+	a.tellRolledBack(op.acts(), a.state.Load(), to, why)
 	a.endTroubles(failed)
 	text := fmt.Sprintf("production is back on %s with %s", to, describe(a.state.Load().Slots[to].Release))
 	if why != "" {
@@ -165,13 +165,15 @@ func (a *App) answers(ctx context.Context, c Colour) bool {
 
 // rollBackBake is the automatic rollback. An operator may have ended this very
 // bake a moment ago, and then it is not the edge's business any more.
-func (a *App) rollBackBake(began time.Time, why string) error {
+// Without a verdict it is because the release is unhealthy.
+func (a *App) rollBackBake(began time.Time, why string, v *Verdict) error {
 	allow := func(s *State) (Journal, error) {
-		if s.Bake == nil || !s.Bake.Began.Equal(began) || a.healthOf(s.Active).Status != Unhealthy || !a.rollbackStatus(s).Ready {
+		recovered := v == nil && a.healthOf(s.Active).Status != Unhealthy
+		if s.Bake == nil || !s.Bake.Began.Equal(began) || recovered || !a.rollbackStatus(s).Ready {
 			return Journal{}, refuse("", "the bake is over, or the release has recovered")
 		}
 		to := s.Slots[s.Active.Other()].Release
-		return Journal{Reason: why, Colour: s.Active.Other(), Release: to.ID, Commit: to.Commit}, nil
+		return Journal{Reason: why, Colour: s.Active.Other(), Release: to.ID, Commit: to.Commit, Verdict: v}, nil
 	}
 	_, err := a.start(KindRollback, Self, allow, func(_ context.Context, op *Operation) (string, error) {
 		return a.moveBack(op, a.state.Load().Active, why)
@@ -189,7 +191,8 @@ func (a *App) guardBake() {
 		return
 	}
 	h := a.healthOf(active)
-	if h.Status == Healthy {
+	condemned := a.condemned(s.Bake)
+	if h.Status == Healthy && !condemned {
 		a.setAlert("")
 	}
 	if s.Bake == nil || s.Operation != nil { // or something else is being done about it
@@ -201,12 +204,12 @@ func (a *App) guardBake() {
 			return // what both depend on may have failed: its own probes tell
 		}
 		why := fmt.Sprintf("%s became unhealthy in the bake: %s", describe(s.Slots[active].Release), h.Error)
-		if err := a.rollBackBake(s.Bake.Began, why); err != nil {
+		if err := a.rollBackBake(s.Bake.Began, why, nil); err != nil {
 			a.log.Warn("automatic rollback", "reason", why, "error", err) // asked again after the next probes
 		}
 	case h.Status == Unhealthy:
 		a.setAlert("%s is unhealthy on %s and cannot be rolled back: %s", describe(s.Slots[active].Release), active, a.rollbackStatus(s).Reason)
-	case time.Now().After(s.Bake.Until) && h.Status == Healthy && h.Failures == 0:
+	case time.Now().After(s.Bake.Until) && h.Status == Healthy && h.Failures == 0 && !condemned:
 		if _, err := a.Confirm(Self); err != nil {
 			a.log.Debug("the bake is over", "error", err) // asked again after the next probes
 		}

@@ -70,6 +70,9 @@ type Options struct {
 	// anything of the app; nil tells nobody.
 	Notify func(Notice)
 
+	// Judge says what figures say of a release in its bake.
+	Judge Judge
+
 	// Recorder returns what records the requests of a route while it leads to
 	// the slot and the release; nil: they are not recorded.
 	Recorder func(name RouteName, slot Colour, release string) proxy.Recorder

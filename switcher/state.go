@@ -1,6 +1,7 @@
 package switcher
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -47,8 +48,9 @@ func (s Slot) warm() bool {
 
 // Bake is the watch over a release after a switch.
 type Bake struct {
-	Began time.Time `json:"began"`
-	Until time.Time `json:"until"`
+	Began    time.Time       `json:"began"`
+	Until    time.Time       `json:"until"`
+	Baseline json.RawMessage `json:"baseline,omitempty"` // see Judge
 }
 
 // Journal is the operation in progress, as far as a restart must know it.
@@ -62,6 +64,7 @@ type Journal struct {
 	Colour  Colour    `json:"colour,omitempty"`
 	Release string    `json:"release,omitempty"`
 	Commit  string    `json:"commit,omitempty"`
+	Verdict *Verdict  `json:"verdict,omitempty"` // that it follows from
 }
 
 func newState(app string) *State {

@@ -83,6 +83,8 @@ type BakeStatus struct {
 	Release string    `json:"release"`
 	Began   time.Time `json:"began"`
 	Until   time.Time `json:"until"`
+	Since   time.Time `json:"since"`   // what the verdict is about: a restart of the edge begins it anew
+	Verdict *Verdict  `json:"verdict"` // so far; nil: figures are not judged
 }
 
 // DrainStatus is a drain that goes on.
@@ -157,7 +159,7 @@ func (a *App) Status() Status {
 		st.Slots[c] = a.slotStatus(c, s.Slots[c], settings)
 	}
 	if s.Bake != nil {
-		st.Bake = &BakeStatus{Release: s.Slots[s.Active].Release.ID, Began: s.Bake.Began, Until: s.Bake.Until}
+		st.Bake = a.bakeStatus(s)
 	}
 	if op != nil {
 		st.Operation = op.status()

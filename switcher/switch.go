@@ -107,6 +107,7 @@ func (a *App) switchOver(ctx context.Context, op *Operation, r SwitchRequest) (s
 	// this write comes back on the new slot and goes on with the probe.
 	told = op.enter("swap")
 	bake := bakeFor(settings, r)
+	baseline := a.baseline(from, s.Slots[from].Release, bake)
 	err := a.step(op, "swap", func(s *State) {
 		now := time.Now()
 		s.Operation = op.journal()
@@ -114,7 +115,7 @@ func (a *App) switchOver(ctx context.Context, op *Operation, r SwitchRequest) (s
 		s.set(to, func(slot *Slot) { slot.State = Active })
 		s.set(from, func(slot *Slot) { slot.State = Previous })
 		if bake > 0 {
-			s.Bake = &Bake{Began: now, Until: now.Add(bake)}
+			s.Bake = &Bake{Began: now, Until: now.Add(bake), Baseline: baseline}
 		}
 	})
 	if err != nil {
@@ -211,14 +212,29 @@ func confirmable(s *State) (Journal, error) {
 func (a *App) endBake(op *Operation) (string, error) {
 	op.enter("confirm")
 	s := a.state.Load()
-	release := s.Slots[s.Active].Release
+	c, v := s.Active, a.verdictOn(s.Bake)
 	err := a.step(op, "confirm", func(s *State) {
 		s.Operation = op.journal()
+		s.Operation.Verdict = v
 		s.Bake = nil
 	})
 	if err != nil {
 		op.silent = op.Actor == Self // tried again after the next probes
 		return "", err
 	}
-	return fmt.Sprintf("the bake of %s has ended as good; rollback stays ready until the next deploy or cleanup", describe(release)), nil
+	text := fmt.Sprintf("the bake of %s has ended %s", describe(s.Slots[c].Release), bakeEnd(op.Actor, v))
+	op.about.Verdict = v
+	a.tellVerdict(op.journal(), c, s.Slots[c].Release, text)
+	return text + "; rollback stays ready until the next deploy or cleanup", nil
+}
+
+// bakeEnd says what a bake has ended as.
+func bakeEnd(who Actor, v *Verdict) string {
+	switch {
+	case v == nil || v.Outcome == Good:
+		return "as good"
+	case who != Self:
+		return "as good, because " + string(who) + " says so: " + v.reasons(v.Outcome)
+	}
+	return "undecided, for want of data: " + v.reasons(Undecided)
 }

@@ -74,12 +74,19 @@ func (a *App) tellSwitched(j *Journal, s *State, to Colour) {
 
 // tellRolledBack tells that production has moved back to slot to of s. Unless
 // an operator asked for it, the edge did it.
-func (a *App) tellRolledBack(j *Journal, s *State, to Colour, why string, v *Verdict) {
+func (a *App) tellRolledBack(j *Journal, s *State, to Colour, why string) {
 	n := a.about(NoticeRolledBack, to)
-	n.Release, n.Previous, n.Cause, n.Verdict = s.Slots[to].Release, s.Slots[to.Other()].Release, why, v
+	n.Release, n.Previous, n.Cause, n.Verdict = s.Slots[to].Release, s.Slots[to.Other()].Release, why, j.Verdict
 	if j.Kind != KindRollback {
 		n.Actor = Self
 	}
+	a.tell(j, n)
+}
+
+// tellVerdict tells how the bake of a release has ended.
+func (a *App) tellVerdict(j *Journal, c Colour, release *Release, text string) {
+	n := a.about(NoticeVerdict, c)
+	n.Release, n.Cause, n.Verdict = release, text, j.Verdict
 	a.tell(j, n)
 }
 
@@ -92,9 +99,11 @@ func (a *App) tellReached(j *Journal, s *State, result string) {
 		a.tellNotDeployed(j, &Release{ID: j.Release, Commit: j.Commit}, result)
 	case j.Kind == KindSwitch && j.Step == "swap":
 		a.tellSwitched(j, s, s.Active)
+	case j.Kind == KindConfirm && j.Step == "confirm":
+		a.tellVerdict(j, j.Colour, s.Slots[j.Colour].Release, "the bake has ended "+bakeEnd(j.Actor, j.Verdict))
 	case j.Kind == KindRollback && j.Step == "back":
-		a.tellRolledBack(j, s, s.Active, j.Reason, nil)
+		a.tellRolledBack(j, s, s.Active, j.Reason)
 	case j.Step == "back":
-		a.tellRolledBack(j, s, s.Active, result, nil)
+		a.tellRolledBack(j, s, s.Active, result)
 	}
 }

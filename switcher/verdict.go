@@ -1,5 +1,11 @@
 package switcher
 
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
+
 // Outcome is what figures say of a release.
 type Outcome string
 
@@ -26,4 +32,40 @@ type Finding struct {
 	Samples  int64   `json:"samples"`            // requests of the new release that were looked at
 	Against  int64   `json:"against,omitempty"`  // and of the previous one
 	Evidence float64 `json:"evidence,omitempty"` // of a test: how strongly it speaks, by the measure that its rule documents
+}
+
+// reasons are the sentences of the findings with this outcome.
+func (v *Verdict) reasons(o Outcome) string {
+	var all []string
+	for _, f := range v.Findings {
+		if f.Outcome == o {
+			all = append(all, f.Text)
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// Trial is a release in its bake, as a Judge is asked about it.
+type Trial struct {
+	Colour   Colour
+	Release  *Release
+	Instance string
+	Began    time.Time       // the bake: which one it is
+	Since    time.Time       // when this process began to watch it
+	Until    time.Time       // when it is over
+	Baseline json.RawMessage // what Judge.Baseline returned
+	Healthy  bool            // the last probe of the release has succeeded
+}
+
+// Judge knows the figures of releases. It must not block, nor ask anything of
+// the app.
+type Judge struct {
+	// Baseline returns what is to be remembered of a release that production is
+	// about to leave, for the verdict on the next one. It is kept on disk with
+	// the bake, so it should be small.
+	Baseline func(slot Colour, release *Release) json.RawMessage
+
+	// Verdict is asked about the release in the bake, several times a second.
+	// One that is bad rolls production back. nil: only probes decide.
+	Verdict func(Trial) Verdict
 }

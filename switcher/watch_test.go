@@ -88,7 +88,7 @@ func TestTheAutomaticRollbackRespectsAConfirmation(t *testing.T) {
 		l.switched()
 		began := l.app.state.Load().Bake.Began
 		l.must(l.app.Confirm("maria@host"))
-		if err := l.app.rollBackBake(began, "too late"); CodeOf(err) != CodeRefused {
+		if err := l.app.rollBackBake(began, "too late", nil); CodeOf(err) != CodeRefused {
 			l.t.Errorf("rollback of a confirmed release: %v", err)
 		}
 	})

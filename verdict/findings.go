@@ -30,7 +30,7 @@ func (w *Watch) errorRate() Finding {
 	f := Finding{Rule: RuleErrorRate, Limit: w.rules.ErrorRate}
 	worth, most := w.absolute.worth()
 	w.share(&f, worth, most, w.now.Errors, chanceErrorRate, w.rules.ErrorRate*1.5)
-	f.Text = fmt.Sprintf("%s failed; %s are too many", w.said(f, most, w.now.Errors), percent(f.Limit))
+	f.Text = fmt.Sprintf("%s failed, %s are too many", w.said(f, most, w.now.Errors), percent(f.Limit))
 	return w.short(f)
 }
 
@@ -47,7 +47,7 @@ func (w *Watch) errorRateRelative() Finding {
 	if f.Outcome == Bad && f.Measured < f.Limit+w.rules.ErrorRateRelative {
 		f.Outcome = Undecided // more than chance, and yet too little to matter
 	}
-	f.Text = fmt.Sprintf("%s failed; of the previous release %s of %s", w.said(f, most, w.now.Errors), percent(f.Limit), number(old.Requests))
+	f.Text = fmt.Sprintf("%s failed, against %s of %s on the previous release", w.said(f, most, w.now.Errors), percent(f.Limit), number(old.Requests))
 	return w.short(f)
 }
 
@@ -56,7 +56,7 @@ func (w *Watch) p99() Finding {
 	slow := w.now.Duration.longer(w.rules.P99)
 	worth, most := w.slow.worth()
 	w.share(&f, worth, most, slow, chanceP99, onePercent*1.5)
-	f.Text = fmt.Sprintf("%s took longer than %s; 1 %% may", w.said(f, most, slow), brief(w.rules.P99))
+	f.Text = fmt.Sprintf("%s took longer than %s, 1 %% may", w.said(f, most, slow), brief(w.rules.P99))
 	f.Measured = w.now.Duration.quantile(0.99).Seconds()
 	return w.short(f)
 }
@@ -70,20 +70,20 @@ func (w *Watch) latencyRelative() Finding {
 		return f
 	case b.tested == 0:
 		f.Samples = w.now.Requests
-		f.Text = fmt.Sprintf("%s so far; compared every %s, from %d on", requests(w.now.Requests), brief(blockTime), blockRequests)
+		f.Text = fmt.Sprintf("%s so far, compared every %s from %d on", requests(w.now.Requests), brief(blockTime), blockRequests)
 		return f
 	}
 	last := b.last.duration
 	f.Samples, f.Evidence = last.count(), b.last.larger
 	f.Measured, f.Limit = last.quantile(0.9).Seconds(), b.previous.quantile(0.9).Seconds()
-	f.Text = fmt.Sprintf("p50 %s, p90 %s in the last %s; before %s and %s in %s",
+	f.Text = fmt.Sprintf("p50 %s and p90 %s in the last %s, %s and %s in %s before",
 		brief(last.quantile(0.5)), brief(last.quantile(0.9)), requests(f.Samples),
 		brief(b.previous.quantile(0.5)), brief(b.previous.quantile(0.9)), number(f.Against))
 	switch b.against {
 	case 0:
 		f.Outcome = Good
 	case 1:
-		f.Text += ": slower, if it stays so"
+		f.Text += ", slower if it stays so"
 	default:
 		f.Outcome = Bad
 	}
@@ -118,9 +118,9 @@ func (w *Watch) short(f Finding) Finding {
 	switch {
 	case f.Outcome != Undecided:
 	case w.now.Requests < w.rules.MinRequests:
-		f.Text += fmt.Sprintf("; judged from %s on", requests(w.rules.MinRequests))
+		f.Text += fmt.Sprintf(", judged from %s on", requests(w.rules.MinRequests))
 	default:
-		f.Text += "; not enough to tell"
+		f.Text += ", not enough to tell"
 	}
 	return f
 }
