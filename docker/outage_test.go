@@ -24,6 +24,7 @@ func calls(r *docker.Runtime, spec switcher.Spec) map[string]func(context.Contex
 		"List":   func(ctx context.Context) error { return second(r.List(ctx)) },
 		"Wait":   func(ctx context.Context) error { return second(r.Wait(ctx, spec.Instance)) },
 		"Tail":   func(ctx context.Context) error { return second(r.Tail(ctx, spec.Instance, 5)) },
+		"Usage":  func(ctx context.Context) error { return second(r.Usage(ctx, spec.Instance)) },
 		"Prune":  func(ctx context.Context) error { return r.Prune(ctx, []string{spec.Release.ImageID}) },
 	}
 }

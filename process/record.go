@@ -22,9 +22,10 @@ type record struct {
 	Commit   string          `json:"commit,omitempty"`
 	Port     int             `json:"port"`
 	State    state           `json:"state"`
-	Process  identity        `json:"process"`   // meaningful while running
-	Kept     bool            `json:"kept"`      // to be started again when it dies
-	ExitCode int             `json:"exit_code"` // meaningful when stopped
+	Process  identity        `json:"process"`            // meaningful while running
+	Kept     bool            `json:"kept"`               // to be started again when it dies
+	Restarts int             `json:"restarts,omitempty"` // how often it was
+	ExitCode int             `json:"exit_code"`          // meaningful when stopped
 }
 
 type state string

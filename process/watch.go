@@ -221,7 +221,9 @@ func (r *Runtime) revive(in *instance, ran time.Duration) {
 		done := !rec.Kept || in.running() != nil || in.gone()
 		if !done {
 			err := r.spawn(in)
-			if done = err == nil; !done {
+			if done = err == nil; done {
+				r.record(in, func(rec *record) { rec.Restarts++ })
+			} else {
 				r.log.Error("an instance could not be started again", "instance", rec.Instance, "error", err)
 			}
 		}

@@ -60,6 +60,7 @@ type App struct {
 	alarmed    bool   // one of both was told to the team, perhaps by an earlier process
 	sweepWake  chan struct{}
 	background sync.WaitGroup
+	usage      usages
 
 	leaveRuntime context.CancelFunc // ends the watch over the runtime of now; nil: there is none
 
@@ -173,6 +174,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return a.watchFigures(ctx) })
 	group.Go(func() error { return a.keepSwept(ctx) })
+	group.Go(func() error { return a.watchUsage(ctx) })
 	group.Go(func() error { return a.watchRuntime(ctx) })
 	err := group.Wait()
 	a.background.Wait()

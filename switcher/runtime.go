@@ -63,6 +63,10 @@ type Runtime interface {
 	// happened meanwhile is told then, and nothing twice. tell must not block.
 	Watch(ctx context.Context, tell func(Incident)) error
 
+	// Usage returns what a running instance uses. One that does not run is an
+	// error.
+	Usage(ctx context.Context, instance string) (Usage, error)
+
 	// Prune removes artifacts of this app whose id is in drop. One that
 	// something still uses is left.
 	Prune(ctx context.Context, drop []string) error

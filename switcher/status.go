@@ -32,14 +32,15 @@ type RouteStatus struct {
 
 // SlotStatus describes one slot.
 type SlotStatus struct {
-	State    SlotState  `json:"state"`
-	Release  *Release   `json:"release"`
-	Instance string     `json:"instance,omitempty"`
-	Running  *time.Time `json:"running_since,omitempty"` // its instance runs since then; nil: it does not, or nobody knows
-	Address  string     `json:"address"`
-	Health   Health     `json:"health"`
-	InFlight int64      `json:"in_flight"` // requests, without the upgraded ones
-	Upgraded int64      `json:"upgraded"`  // WebSockets and event streams
+	State    SlotState    `json:"state"`
+	Release  *Release     `json:"release"`
+	Instance string       `json:"instance,omitempty"`
+	Running  *time.Time   `json:"running_since,omitempty"` // its instance runs since then; nil: it does not, or nobody knows
+	Address  string       `json:"address"`
+	Health   Health       `json:"health"`
+	InFlight int64        `json:"in_flight"` // requests, without the upgraded ones
+	Upgraded int64        `json:"upgraded"`  // WebSockets and event streams
+	Usage    *UsageStatus `json:"usage"`     // of the instance; nil: not known
 }
 
 // HealthStatus is the verdict of the last probes.
@@ -186,6 +187,7 @@ func (a *App) slotStatus(c Colour, slot Slot, settings *Settings) SlotStatus {
 		Address: address(port), Health: Health{Status: Unknown},
 	}
 	if slot.warm() || slot.State == Starting {
+		st.Usage = a.usage.of(slot.Instance)
 		t := a.tracker(c)
 		st.Health, st.Running = t.read(), t.runs()
 	}

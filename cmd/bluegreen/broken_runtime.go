@@ -37,7 +37,10 @@ func (r brokenRuntime) Remove(context.Context, string) error                { re
 func (r brokenRuntime) List(context.Context) ([]switcher.Instance, error)   { return nil, r.reason }
 func (r brokenRuntime) Wait(context.Context, string) (int, error)           { return 0, r.reason }
 func (r brokenRuntime) Tail(context.Context, string, int) ([]string, error) { return nil, r.reason }
-func (r brokenRuntime) Prune(context.Context, []string) error               { return r.reason }
+func (r brokenRuntime) Usage(context.Context, string) (switcher.Usage, error) {
+	return switcher.Usage{}, r.reason
+}
+func (r brokenRuntime) Prune(context.Context, []string) error { return r.reason }
 func (r brokenRuntime) Follow(context.Context, string, switcher.Cursor, func([]switcher.Line) error) error {
 	return r.reason
 }

@@ -58,6 +58,11 @@ func stateOfSlot(st switcher.SlotStatus) metrics.Slot {
 		slot.Health, slot.Failures = string(st.Health.Status), st.Health.Failures
 		slot.Latency = time.Duration(st.Health.LatencyMS * float64(time.Millisecond))
 	}
+	if u := st.Usage; u != nil {
+		slot.Usage = &metrics.Usage{
+			CPU: time.Duration(u.CPUSeconds * float64(time.Second)), Memory: u.Memory, MemoryLimit: u.MemoryLimit, Restarts: int64(u.Restarts),
+		}
+	}
 	return slot
 }
 

@@ -192,6 +192,16 @@ func (r *runtime) Follow(ctx context.Context, id string, _ switcher.Cursor, _ fu
 	return err
 }
 
+// Usage is the same for every instance that runs.
+func (r *runtime) Usage(_ context.Context, id string) (switcher.Usage, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i := r.instances[id]; i == nil || !i.Running {
+		return switcher.Usage{}, errors.New("instance " + id + " does not run")
+	}
+	return switcher.Usage{CPUSeconds: 1.5, Memory: 32 << 20, MemoryLimit: 256 << 20}, nil
+}
+
 func (r *runtime) Prune(context.Context, []string) error { return nil }
 
 func (r *runtime) stopAll() {
