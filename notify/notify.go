@@ -109,16 +109,19 @@ func (n *Notifier) Tell(notice switcher.Notice) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !notice.Kind.Lasting() {
-		if !n.known(notice) {
-			n.enqueue(message{Notice: notice, Stage: Event})
-		}
-	} else if notice.Over {
-		n.end(notice)
-	} else {
-		n.begin(notice)
+	var news bool
+	switch {
+	case notice.Kind.Lasting() && notice.Over:
+		news = n.end(notice)
+	case notice.Kind.Lasting():
+		news = n.begin(notice)
+	case !n.known(notice):
+		n.enqueue(message{Notice: notice, Stage: Event})
+		news = true
 	}
-	n.changed()
+	if news { // watchers tell the same again and again, which must not reach the disk
+		n.changed()
+	}
 }
 
 // known reports whether an event was told before, as one of an operation may be

@@ -43,17 +43,19 @@ func (t *trouble) forget() time.Time { return t.Closed.Add(max(returning, 2*t.se
 // open reports whether the team believes that it lasts.
 func (t *trouble) open() bool { return t.Closed.IsZero() }
 
-// begin takes a trouble in. Called with n.mu held.
-func (n *Notifier) begin(notice switcher.Notice) {
+// begin takes a trouble in and reports whether that changes anything but what
+// is said of one that lasts. Called with n.mu held.
+func (n *Notifier) begin(notice switcher.Notice) (news bool) {
 	key := notice.Key()
 	t := n.troubles[key]
 	switch {
 	case t != nil && t.open():
-		if !t.Ended.IsZero() { // it has come back before it was over
-			t.Ended, t.Blinks = time.Time{}, t.Blinks+1
-		}
 		t.Notice = notice
-		return
+		if t.Ended.IsZero() {
+			return false
+		}
+		t.Ended, t.Blinks = time.Time{}, t.Blinks+1 // it has come back before it was over
+		return true
 	case t != nil && notice.Time.Before(t.forget()):
 		t.Returns++
 		*t = trouble{Notice: notice, Since: notice.Time, Returns: t.Returns}
@@ -67,18 +69,21 @@ func (n *Notifier) begin(notice switcher.Notice) {
 	}
 	t.Told = notice.Time
 	n.enqueue(message{Notice: notice, Stage: Began, Since: t.Since, Returns: t.Returns})
+	return true
 }
 
-// end takes in that a trouble is gone. Called with n.mu held.
-func (n *Notifier) end(notice switcher.Notice) {
+// end takes in that a trouble is gone and reports whether it was there. Called
+// with n.mu held.
+func (n *Notifier) end(notice switcher.Notice) (news bool) {
 	t := n.troubles[notice.Key()]
 	if t == nil || !t.open() || !t.Ended.IsZero() {
-		return
+		return false
 	}
 	t.Ended, t.End = notice.Time, notice
 	if t.settle() == 0 {
 		n.close(t, notice.Time)
 	}
+	return true
 }
 
 // close tells that a trouble is over.

@@ -169,3 +169,21 @@ func TestATestOfAlertsTellsHowEachServiceDid(t *testing.T) {
 		t.Errorf("a refusal tells a secret:\n%s%s", refused.stderr, checked.stderr)
 	}
 }
+
+func TestANearlyFullDiskIsTold(t *testing.T) {
+	t.Parallel()
+	m := newTeam(t)
+	e := newTestEdge(t, tells(m.url))
+	e.edit("apps:\n", "disk: { warn: 0.001 }\napps:\n")
+	e.start()
+	e.await("the team hears of it", func() bool { return len(m.heard()) > 0 })
+	m.mu.Lock()
+	first := m.told[0]
+	m.mu.Unlock()
+	if first.Kind != "disk" || first.App != "" || first.Over || !strings.Contains(first.Text, e.file("state")) || !strings.Contains(first.Cause, "% of it") {
+		t.Errorf("the team was told %+v", first)
+	}
+	if out := e.must("notify", "status").stdout; !strings.Contains(out, "disk") || !strings.Contains(out, e.file("state")) {
+		t.Errorf("notify status said:\n%s", out)
+	}
+}

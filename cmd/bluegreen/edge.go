@@ -161,6 +161,7 @@ func (e *edge) run(ctx context.Context) error {
 	if e.listeners.metrics != nil {
 		group.Go(func() error { return e.serveMetrics(failed) })
 	}
+	group.Go(func() error { return e.watchTroubles(failed) })
 	group.Go(func() error { return e.reloadOnHangups(failed) })
 	e.log.Info("serving", "http", address(e.listeners.http), "https", address(e.listeners.https), "http3", e.listeners.udp(), "admin", address(e.listeners.admin))
 	if e.options.Ready != nil {
