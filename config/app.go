@@ -102,6 +102,8 @@ type Drain struct {
 type Switch struct {
 	// Bake is the time in which the new release is watched; 0s watches none; default 10m.
 	Bake time.Duration `yaml:"bake"`
+	// Rules say what figures make it bad meanwhile.
+	Rules Rules `yaml:"rules"`
 }
 
 // The values of Upstream.Protocol.

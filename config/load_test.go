@@ -70,7 +70,7 @@ func TestWhatIsNotGivenGetsItsDefault(t *testing.T) {
 			Container:  Container{Name: "a-{colour}", Port: 3000, StopGracePeriod: 10 * time.Second, Restart: "unless-stopped"},
 			Health:     Health{"/health", 30 * time.Second, 5 * time.Second, 2, 3, 2 * time.Minute},
 			Drain:      Drain{30 * time.Second, 5 * time.Minute, 10 * time.Second},
-			Switch:     Switch{10 * time.Minute},
+			Switch:     Switch{10 * time.Minute, Rules{20, 5, 0, 1, 0.5, 50}},
 			Notify:     Notify{Repeat: 4 * time.Hour, ErrorRate: 5},
 			Upstream:   Upstream{"http1", 3 * time.Second, 4 * time.Second, time.Minute},
 		}},
@@ -167,7 +167,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		},
 		Health:   Health{"/health?deep=1", 10 * time.Second, 2 * time.Second, 1, 4, 90 * time.Second},
 		Drain:    Drain{20 * time.Second, 3 * time.Minute, 7 * time.Second},
-		Switch:   Switch{time.Hour},
+		Switch:   Switch{time.Hour, Rules{50, 2.5, 900 * time.Millisecond, 3, 0, 80}},
 		Notify:   Notify{[]string{"generic+https://hooks.example.com/a?token=from outside", "slack://hook:a-b-c@webhook"}, 90 * time.Minute, 0.5},
 		Upstream: Upstream{"h2c", 2 * time.Second, 3 * time.Second, 45 * time.Second},
 	})

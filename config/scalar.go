@@ -98,7 +98,7 @@ var bareNumber = regexp.MustCompile(`^[-+]?[0-9]+(\.[0-9]*)?$`)
 
 // mayBeZero reports whether a duration of zero is a way to turn a thing off.
 func mayBeZero(key string) bool {
-	return strings.HasSuffix(key, ".drain.spread") || strings.HasSuffix(key, ".switch.bake")
+	return strings.HasSuffix(key, ".drain.spread") || strings.HasSuffix(key, ".switch.bake") || strings.HasSuffix(key, ".switch.rules.p99")
 }
 
 // duration reads a length of time in Go's syntax, longer than zero unless the

@@ -38,6 +38,7 @@ func validateApp(a *App, key string, r *report, u *unique) {
 		validateProcess(a, key, r)
 	}
 	validateHealth(a.Health, key+".health", r)
+	validateRules(a.Switch.Rules, key+".switch.rules", r)
 	oneOf(r, key+".upstream.protocol", a.Upstream.Protocol, ProtocolHTTP1, ProtocolH2C)
 	if a.Health.Path == grpcHealth && a.Upstream.Protocol == ProtocolHTTP1 {
 		r.key(key+".health.path", "is gRPC's, which needs HTTP/2: set upstream.protocol to h2c, or ask for another path")

@@ -121,6 +121,13 @@ func (a *App) lastWords(ctx context.Context, instance string) []string {
 	return lines
 }
 
+// deathsSeen counts the deaths of what runs in the slot.
+func (t *tracker) deathsSeen() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seen
+}
+
 // calm is how long an instance has to be well for its deaths to be over.
 const calm = time.Minute
 
@@ -133,6 +140,7 @@ func (t *tracker) died(i Incident) string {
 	}
 	t.dead = true
 	t.deaths++
+	t.seen++
 	t.lastDeath = i.Time
 	t.running = time.Time{}
 	what := fmt.Sprintf("it exited with code %d", i.ExitCode)

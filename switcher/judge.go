@@ -52,7 +52,7 @@ func (a *App) judgeBake(ctx context.Context, s *State) {
 	v := a.judge.Verdict(Trial{
 		Colour: s.Active, Release: slot.Release, Instance: slot.Instance,
 		Began: s.Bake.Began, Since: a.judgedSince(s.Bake), Until: s.Bake.Until, Baseline: s.Bake.Baseline,
-		Healthy: h.Status == Healthy && h.Failures == 0,
+		Healthy: h.Status == Healthy && h.Failures == 0, Deaths: a.tracker(s.Active).deathsSeen(),
 	})
 	a.mu.Lock()
 	a.judged = &judged{s.Bake.Began, v}

@@ -13,6 +13,7 @@ type tracker struct {
 	mu        sync.Mutex
 	health    Health
 	history   []HealthCheck
+	seen      int // deaths, also those that were told to be over
 	successes int
 	failedAt  time.Time // of the last failure that counted
 	troubled  time.Time // since when it fails, or recovers from that; zero: it does not

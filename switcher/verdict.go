@@ -55,6 +55,7 @@ type Trial struct {
 	Until    time.Time       // when it is over
 	Baseline json.RawMessage // what Judge.Baseline returned
 	Healthy  bool            // the last probe of the release has succeeded
+	Deaths   int             // of its instance, as far as this process has seen them
 }
 
 // Judge knows the figures of releases. It must not block, nor ask anything of

@@ -21,6 +21,7 @@ type hosted struct {
 	runtime closingRuntime
 	front   *front
 	log     *accessLog
+	judge   *judge
 	stop    func() // ends the app's Run and waits; nil before run
 }
 
@@ -34,11 +35,11 @@ type closingRuntime interface {
 // open restores an app as its state says. The state comes first: an edge that
 // does not own it must not look after the app's instances either.
 func (e *edge) open(app *config.App, f *front, newRuntime func(*config.App) (closingRuntime, error)) (*hosted, error) {
-	log := newAccessLog(e.config, app.Name, e.log)
+	log, judge := newAccessLog(e.config, app.Name, e.log), newJudge(e.metrics, app)
 	opened, err := switcher.Open(switcher.Options{
 		App: app.Name, Dir: appsDir(e.config), FirstActive: e.options.FirstActive,
 		Settings: e.settings(app, f, nil), Probes: e.probes(app.Health.Timeout), AccessLog: log.handler,
-		Recorder: recorders(e.metrics, app.Name), Tracer: e.tracers(app.Name), Notify: e.alerts.Tell,
+		Recorder: recorders(e.metrics, app.Name), Tracer: e.tracers(app.Name), Notify: e.alerts.Tell, Judge: judge.switcher(),
 		Logger: e.log, Origin: e.origin, Failpoint: e.options.Failpoint,
 	})
 	if err != nil {
@@ -51,7 +52,7 @@ func (e *edge) open(app *config.App, f *front, newRuntime func(*config.App) (clo
 	}
 	opened.Apply(e.settings(app, f, runtime))
 	e.endings.begin(opened)
-	return &hosted{app: opened, section: *app, runtime: runtime, front: f, log: log}, nil
+	return &hosted{app: opened, section: *app, runtime: runtime, front: f, log: log, judge: judge}, nil
 }
 
 // newRuntimeOrBroken never fails: what an app's containers serve is worth more

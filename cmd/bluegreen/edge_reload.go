@@ -193,6 +193,7 @@ func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[
 		old := h.front
 		h.section, h.front = *app, fronts[name]
 		h.app.Apply(e.settings(app, h.front, h.runtime))
+		h.judge.setRules(app)
 		if old != h.front {
 			old.close()
 		}

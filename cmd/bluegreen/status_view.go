@@ -27,6 +27,7 @@ func drawStatus(t *terminal, st admin.Status, now time.Time) {
 	v.failing()
 	v.rollback()
 	v.bake()
+	v.verdict()
 	v.drain()
 	v.operation()
 	v.certificates()

@@ -64,7 +64,14 @@ func bakingStatus() admin.Status {
 	}
 	st.Slots["blue"], st.Slots["green"] = blue, green
 	st.Rollback = switcher.RollbackStatus{Ready: true, Reason: "until the next deploy or cleanup"}
-	st.Bake = &switcher.BakeStatus{Release: "r13", Began: *before(48 * time.Second), Until: *after(9*time.Minute + 12*time.Second)}
+	st.Bake = &switcher.BakeStatus{
+		Release: "r13", Began: *before(48 * time.Second), Until: *after(9*time.Minute + 12*time.Second), Since: *before(11 * time.Second),
+		Verdict: &switcher.Verdict{Outcome: switcher.Bad, Findings: []switcher.Finding{
+			{Rule: "health", Outcome: switcher.Undecided, Text: "its probes do not all succeed"},
+			{Rule: "error_rate", Outcome: switcher.Good, Text: "9 of 188 requests (4.8 %) failed, 5 % are too many"},
+			{Rule: "error_rate_relative", Outcome: switcher.Bad, Text: "9 of 188 requests (4.8 %) failed, against 0.10 % of 12,034 on the previous release"},
+		}},
+	}
 	st.Drain = &switcher.DrainStatus{
 		Slot: "blue", Began: *before(48 * time.Second), InFlight: 1, Upgraded: 41,
 		RequestsUntil: before(18 * time.Second), UpgradedUntil: after(4*time.Minute + 12*time.Second), ClosedBy: after(4*time.Minute + 22*time.Second),

@@ -93,15 +93,16 @@ func (w *waiting) compare(ctx context.Context, now admin.Status) {
 		w.say(switcher.Event{Step: "drain", Took: time.Since(d.Began), Text: w.drainEnd(ctx, *d)})
 	}
 	if b := w.last.Bake; b != nil && now.Bake == nil && now.Active == w.moved {
-		w.say(switcher.Event{Step: "bake", Took: time.Since(b.Began), Text: "the bake of " + b.Release + " has ended"})
+		w.say(switcher.Event{Step: "bake", Took: time.Since(b.Began), Text: w.bakeEnded(*b)})
 	}
+	w.verdict(now)
 	switch {
 	case now.Drain != nil:
 		w.say(switcher.Event{Step: "drain", Progress: &switcher.Progress{Drain: now.Drain}})
 	case now.Bake != nil:
 		left, whole := time.Until(now.Bake.Until), now.Bake.Until.Sub(now.Bake.Began)
 		w.say(switcher.Event{Step: "bake", Progress: &switcher.Progress{
-			Text: span(left) + " left", Done: int64(whole - left), Total: int64(whole),
+			Text: span(left) + " left" + soFar(now.Bake.Verdict), Done: int64(whole - left), Total: int64(whole),
 		}})
 	}
 }

@@ -32,7 +32,9 @@ type Options struct {
 	// ErrFault), "never-healthy" (/health answers 503), "hang" (accepts, and never
 	// answers), "sick-after=DURATION" or "sick-after-requests=N" (from then on
 	// everything is answered with 500; requests for /health do not count), or
-	// "failing-after-requests=N" (the same, but only /health fails).
+	// "failing-after-requests=N" (the same, but only /health fails), or
+	// "erring-after=DURATION" (that long after its first request everything but
+	// /health is answered with 500).
 	Fault string
 	// Output takes the log; nil means silence.
 	Output io.Writer

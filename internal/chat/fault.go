@@ -19,6 +19,7 @@ type fault struct {
 	sickAfter     time.Duration // since the start; 0 means never
 	sickAfterHits int64         // requests other than /health; 0 means never
 	failingAfter  int64         // the same, for /health alone
+	erringAfter   time.Duration // since the first request, for all but /health; 0 means never
 }
 
 func parseFault(text string) (fault, error) {
@@ -35,6 +36,8 @@ func parseFault(text string) (fault, error) {
 		f.hang = true
 	case "sick-after":
 		f.sickAfter, err = time.ParseDuration(value)
+	case "erring-after":
+		f.erringAfter, err = time.ParseDuration(value)
 	case "sick-after-requests":
 		f.sickAfterHits, err = strconv.ParseInt(value, 10, 64)
 	case "failing-after-requests":
@@ -53,6 +56,7 @@ type faults struct {
 	fault
 	began time.Time
 	hits  atomic.Int64
+	first atomic.Pointer[time.Time] // request other than /health
 }
 
 func newFaults(f fault) *faults { return &faults{fault: f, began: time.Now()} }
@@ -72,6 +76,9 @@ func (f *faults) strike(w http.ResponseWriter, r *http.Request, stopping context
 		return true
 	case f.failing(probe):
 		refuse(w, http.StatusServiceUnavailable, "the connection pool is exhausted")
+		return true
+	case f.erring(probe):
+		refuse(w, http.StatusInternalServerError, "a template is missing")
 		return true
 	case f.sick(probe):
 		refuse(w, http.StatusInternalServerError, "out of memory")
@@ -103,4 +110,14 @@ func (f *faults) failing(probe bool) bool {
 	}
 	f.hits.Add(1)
 	return false
+}
+
+// erring is the fault that only users see.
+func (f *faults) erring(probe bool) bool {
+	if f.erringAfter == 0 || probe {
+		return false
+	}
+	now := time.Now()
+	f.first.CompareAndSwap(nil, &now)
+	return now.Sub(*f.first.Load()) >= f.erringAfter
 }
