@@ -1,0 +1,96 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"sofiacall.com/bluegreen/config"
+	"sofiacall.com/bluegreen/metrics"
+	"sofiacall.com/bluegreen/proxy"
+	"sofiacall.com/bluegreen/switcher"
+)
+
+// counted is an app's figures and the judge over them.
+type counted struct {
+	*judge
+	metrics *metrics.Metrics
+}
+
+func newCounted() counted {
+	m := newMetrics("test")
+	app := &config.App{Name: "chat", Switch: config.Switch{Rules: config.Rules{MinRequests: 20, ErrorRate: 5, ErrorRateRelative: 0.5, LatencyRelative: 50}}}
+	return counted{newJudge(m, app), m}
+}
+
+// asked has requests answered on a route.
+func (c counted) asked(route switcher.RouteName, slot switcher.Colour, release string, n, status int) {
+	r := recorders(c.metrics, "chat")(route, slot, release)
+	for range n {
+		r.Request(proxy.Observation{Method: "GET", Status: status, Duration: 20 * time.Millisecond, FirstByte: 10 * time.Millisecond, Proxied: true})
+	}
+}
+
+func TestAVerdictComesFromProductionAlone(t *testing.T) {
+	c := newCounted()
+	a, b := &switcher.Release{ID: "r1"}, &switcher.Release{ID: "r2"}
+	c.asked(switcher.Production, switcher.Blue, "r1", 5000, 200)
+	c.asked(switcher.Production, switcher.Blue, "r1", 5, 500)
+	c.asked(switcher.Internal, switcher.Green, "r2", 300, 500) // testers found that it fails
+	now := time.Now()
+	trial := switcher.Trial{
+		Colour: switcher.Green, Release: b, Began: now, Since: now, Until: now.Add(10 * time.Minute),
+		Baseline: c.baseline(switcher.Blue, a), Healthy: true,
+	}
+	if v := c.verdict(trial); v.Outcome != switcher.Undecided {
+		t.Errorf("without production traffic: %+v", v)
+	}
+	c.asked(switcher.Production, switcher.Green, "r2", 400, 200)
+	if v := c.verdict(trial); v.Outcome == switcher.Bad {
+		t.Errorf("all is well: %+v", v)
+	}
+	c.asked(switcher.Production, switcher.Green, "r2", 40, 502)
+	v := c.verdict(trial)
+	if v.Outcome != switcher.Bad {
+		t.Fatalf("40 of 440 fail: %+v", v)
+	}
+	for _, f := range v.Findings {
+		if f.Rule == "error_rate_relative" && (f.Outcome != switcher.Bad || f.Against != 5005 || f.Limit < 0.0009 || f.Limit > 0.0011) {
+			t.Errorf("found %+v", f)
+		}
+	}
+}
+
+func TestAWatchBeginsAnewWithOtherRulesAndAnotherBake(t *testing.T) {
+	c := newCounted()
+	now := time.Now()
+	trial := switcher.Trial{Colour: switcher.Green, Release: &switcher.Release{ID: "r2"}, Began: now, Since: now, Until: now.Add(time.Minute), Healthy: true, Deaths: 3}
+	c.asked(switcher.Production, switcher.Green, "r2", 100, 200)
+	c.verdict(trial)
+	first := c.watch
+	c.verdict(trial)
+	if c.watch != first || c.deaths != 3 {
+		t.Error("the same bake has two watches, or deaths of before it count")
+	}
+	c.setRules(&config.App{Switch: config.Switch{Rules: config.Rules{MinRequests: 10}}})
+	if v := c.verdict(trial); c.watch == first || len(v.Findings) != 1 {
+		t.Errorf("other rules do not apply: %+v", v)
+	}
+	first = c.watch
+	trial.Began = now.Add(time.Second)
+	c.verdict(trial)
+	if c.watch == first {
+		t.Error("another bake goes on with the figures of the last one")
+	}
+}
+
+func TestALatencyKeepsItsBuckets(t *testing.T) {
+	all := bucketsOf(metrics.HistogramOf(time.Microsecond, 3*time.Millisecond, 40*time.Millisecond, 100*time.Hour))
+	if len(all) != 4 {
+		t.Fatalf("buckets = %+v", all)
+	}
+	for _, b := range all {
+		if b.Lower >= b.Upper || b.Upper > 1000*time.Hour {
+			t.Errorf("bucket %+v", b)
+		}
+	}
+}
