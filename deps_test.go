@@ -38,6 +38,8 @@ var allowed = map[string]struct {
 	"postgres": {[]string{"switcher"}, "it implements stages and gates of the switcher"},
 	"notify":   {[]string{"switcher"}, "it consumes the switcher's events"},
 
+	"admin/dashboard": {[]string{"admin", "switcher"}, "it shows what it is given and asks for operations, with the scopes of admin"},
+
 	"bench": {nil, "it meets bluegreen as a user does; what it imported it could not compare with others"},
 
 	"internal/chat": {nil, "the demo's backend must not know that it is proxied"},

@@ -125,15 +125,23 @@ func deploy(app *switcher.App, who identity, body []byte) (*switcher.Operation, 
 	return app.Deploy(who.actor, request)
 }
 
-// discard of somebody else's candidate needs scope operate.
 func discard(app *switcher.App, who identity, body []byte) (*switcher.Operation, error) {
 	if err := decode(body, &struct{}{}); err != nil {
 		return nil, err
 	}
-	if who.scope < ScopeOperate && candidateOwner(app.Status()) != who.actor {
-		return nil, forbidden("", "with scope deploy only one's own candidate can be discarded")
+	if err := MayDiscard(who.scope, who.actor, app.Status()); err != nil {
+		return nil, err
 	}
 	return app.Discard(who.actor)
+}
+
+// MayDiscard says why somebody may not discard what is in test or being
+// deployed; nil: they may. That of somebody else needs scope operate.
+func MayDiscard(scope Scope, who switcher.Actor, s switcher.Status) error {
+	if scope < ScopeOperate && candidateOwner(s) != who {
+		return forbidden("", "with scope deploy only one's own candidate can be discarded")
+	}
+	return nil
 }
 
 // candidateOwner is who deployed the release in test, or is deploying it now.

@@ -49,6 +49,7 @@ func (s *Server) routes() []route {
 		{"POST", "/v1/apps/{app}/maintenance", ScopeOperate, s.control(maintenance)},
 		{"POST", "/v1/apps/{app}/notify/test", ScopeOperate, s.withApp(s.testAlerts)},
 		{"POST", "/v1/apps/{app}/recover", ScopeAdmin, s.operation(plain((*switcher.App).Recover))},
+		{"POST", "/v1/dashboard", ScopeRead, s.openDashboard},
 		{"POST", "/v1/reload", ScopeAdmin, s.reload},
 	}
 }

@@ -44,6 +44,7 @@ func TestEveryRequestNeedsItsScope(t *testing.T) {
 		"POST /v1/apps/{app}/maintenance": ScopeOperate,
 		"POST /v1/apps/{app}/recover":     ScopeAdmin,
 		"POST /v1/reload":                 ScopeAdmin,
+		"POST /v1/dashboard":              ScopeRead,
 	}
 	e := startEdge(t)
 	e.Deploy(t, "a")

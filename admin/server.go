@@ -32,6 +32,8 @@ type Options struct {
 	TestAlerts func(ctx context.Context, app string) AlertTest
 	// Alerts returns the alerts of an app; nil refuses.
 	Alerts func(app string) Alerts
+	// Dashboard makes a link to the dashboard for somebody; nil refuses.
+	Dashboard func(who switcher.Actor, scope Scope, app string) (DashboardLink, error)
 	// Reload applies the configuration file anew; nil refuses.
 	Reload func(context.Context) error
 	// Metrics answers what Prometheus asks; nil means that there is nothing.

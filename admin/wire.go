@@ -53,6 +53,19 @@ type Link struct {
 	Expires time.Time `json:"expires"`
 }
 
+// DashboardRequest asks for a link to the dashboard, which the caller acts by.
+type DashboardRequest struct {
+	App string `json:"app,omitempty"` // whose page it leads to; empty: that of all
+}
+
+// DashboardLink is the answer to POST /v1/dashboard. The URL is a secret, and
+// good once.
+type DashboardLink struct {
+	URL     string    `json:"url"`
+	Address string    `json:"address"` // of the listener, on the edge's loopback
+	Expires time.Time `json:"expires"`
+}
+
 const (
 	headerOperation   = "Operation-Id"
 	headerIdempotency = "Idempotency-Key"

@@ -16,7 +16,7 @@ type file struct {
 
 // inputs are the files that must be there before anything is started.
 func (c *Config) inputs() []file {
-	files := []file{{"tls.root", &c.TLS.Root}}
+	files := []file{{"tls.root", &c.TLS.Root}, {"admin.tls.cert", &c.Admin.TLS.Cert}, {"admin.tls.key", &c.Admin.TLS.Key}}
 	for i := range c.TLS.Certificates {
 		cert, key := &c.TLS.Certificates[i], index("tls.certificates", i)
 		files = append(files, file{key + ".cert", &cert.Cert}, file{key + ".key", &cert.Key})

@@ -128,6 +128,10 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Timeouts: Timeouts{5 * time.Second, 30 * time.Second, time.Minute},
 	})
 	equal(t, c.TLS, TLS{Issuer: "acme", Email: "ops@example.com", Directory: "https://ca.example.com/directory", Root: dir + "/ca.pem"})
+	equal(t, c.Admin, Admin{
+		Socket: "/tmp/admin.sock", Listen: ":9443", Host: "bluegreen.example.com",
+		TLS: AdminTLS{Cert: dir + "/admin.pem", Key: dir + "/admin.key"}, Users: AdminUsers{"maria": {Password: hash10, Scope: "operate"}},
+	})
 	equal(t, c.Tracing, Tracing{
 		Endpoint: "https://traces.example.com/otlp", Sample: 0.5,
 		Headers: Headers{"Authorization": "Bearer two words: [x, y]", "X-Scope": "chat"},

@@ -137,9 +137,9 @@ func TestUnknownKeysAreRefusedAtEveryLevel(t *testing.T) {
 		},
 		{
 			name: "admin",
-			top:  "admin: { listen: \":1\" }\n",
+			top:  "admin: { path: \":1\" }\n",
 			want: []string{
-				"6: admin.listen: unknown key; known here: socket",
+				"6: admin.path: unknown key; known here: host, listen, socket, tls, users",
 			},
 		},
 		{

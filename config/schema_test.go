@@ -137,6 +137,11 @@ func generateSchema(t *testing.T) []byte {
 	d["Access"] = anyOf(&invopop.Schema{Enum: []any{"public"}}, variable(), d["Access"])
 	d["Volume"] = anyOf(&invopop.Schema{Type: "string", Pattern: `^[^:]+:[^:]+(:(ro|rw))?$`}, d["Volume"])
 	d["App"].AllOf = runtimeRules()
+	users, _ := d["Admin"].Properties.Get("users")
+	users.PropertyNames, users.MinProperties = userName(), &one
+	d["Admin"].DependentRequired = map[string][]string{
+		"listen": {"host", "users"}, "host": {"listen"}, "tls": {"listen"}, "users": {"listen"},
+	}
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -160,6 +165,14 @@ func variable() *invopop.Schema {
 	return &invopop.Schema{Type: "string", Pattern: `\$\{[A-Za-z_][A-Za-z0-9_]*\}`}
 }
 
+func userName() *invopop.Schema { return &invopop.Schema{Pattern: `^[^$:]{1,64}$`} }
+
+func passwordHash() *invopop.Schema {
+	hash := `2[aby]%[1]s(1[0-4])%[1]s[./A-Za-z0-9]{53}$`
+	return anyOf(&invopop.Schema{Type: "string", Pattern: fmt.Sprintf(`^\$`+hash, `\$`)},
+		&invopop.Schema{Type: "string", Pattern: fmt.Sprintf(`^\$\$`+hash, `\$\$`)}, variable())
+}
+
 // mapType are the schemas of the types that have their own decoder.
 func mapType(t reflect.Type) *invopop.Schema {
 	one := uint64(1)
@@ -174,12 +187,11 @@ func mapType(t reflect.Type) *invopop.Schema {
 	case reflect.TypeFor[EnvFiles]():
 		return anyOf(nonEmpty(), listOf(nonEmpty()))
 	case reflect.TypeFor[Users]():
-		hash := `2[aby]%[1]s(1[0-4])%[1]s[./A-Za-z0-9]{53}$`
 		return &invopop.Schema{
-			Type: "object", MinProperties: &one, PropertyNames: &invopop.Schema{Pattern: `^[^$:]{1,64}$`},
-			AdditionalProperties: anyOf(&invopop.Schema{Type: "string", Pattern: fmt.Sprintf(`^\$`+hash, `\$`)},
-				&invopop.Schema{Type: "string", Pattern: fmt.Sprintf(`^\$\$`+hash, `\$\$`)}, variable()),
+			Type: "object", MinProperties: &one, PropertyNames: userName(), AdditionalProperties: passwordHash(),
 		}
+	case reflect.TypeFor[PasswordHash]():
+		return passwordHash()
 	case reflect.TypeFor[Environment]():
 		values := anyOf(ofType("string"), ofType("number"), ofType("null"))
 		return anyOf(&invopop.Schema{Type: "object", AdditionalProperties: values}, listOf(nonEmpty()))

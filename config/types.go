@@ -91,12 +91,6 @@ type Certificate struct {
 	Key string `yaml:"key" jsonschema:"required"`
 }
 
-// Admin is the control plane's listener.
-type Admin struct {
-	// Socket is the path of the unix socket; default /run/bluegreen/admin.sock.
-	Socket string `yaml:"socket"`
-}
-
 // State is the place of the durable state.
 type State struct {
 	// Dir is a directory; default /var/lib/bluegreen.

@@ -28,6 +28,7 @@ func validate(c *Config, r *report, service func(string) error) {
 		validateNotify(c.Apps[name].Notify, "apps."+name+".notify", r, service)
 	}
 	validateTLS(&c.TLS, r, u.hosts)
+	validateAdmin(c, r, u.hosts)
 }
 
 // unique holds what two apps, routes or slots must not share, by the key that has it.

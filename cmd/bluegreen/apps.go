@@ -130,5 +130,8 @@ func hosts(c *config.Config) (names []string) {
 	for _, app := range sorted(c.Apps) {
 		names = append(append(names, app.Production...), app.Internal...)
 	}
+	if c.Admin.Host != "" && c.Admin.TLS.Cert == "" {
+		names = append(names, c.Admin.Host) // its certificate is ours to get
+	}
 	return names
 }

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sofiacall.com/bluegreen/admin"
+	"sofiacall.com/bluegreen/admin/dashboard"
 	"sofiacall.com/bluegreen/config"
 	"sofiacall.com/bluegreen/metrics"
 	"sofiacall.com/bluegreen/notify"
@@ -58,6 +59,8 @@ type edge struct {
 	passwords *proxy.Passwords
 	server    *proxy.Server
 	admin     *admin.Server
+	dashboard *dashboard.Server
+	doorCerts *edgetls.Certificates // of the dashboard alone; nil: it shares ours
 	metrics   *metrics.Metrics
 	tracing   *tracing.Exporter
 	alerts    *notify.Notifier
@@ -85,7 +88,7 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 	e.alerts = e.newAlerts(o.Config)
 	e.figures = e.metrics.Handler(e.state, e.log)
 	e.admin = admin.New(admin.Options{
-		Apps: e.sortedApps, Certificates: e.certificates, Reload: e.reload, Link: e.link, Metrics: e.figures,
+		Apps: e.sortedApps, Certificates: e.certificates, Reload: e.reload, Link: e.link, Dashboard: e.openDashboard, Metrics: e.figures,
 		TestAlerts: e.testAlerts, Alerts: e.alertStatus, Version: o.Version, Logger: e.log,
 	})
 	if e.listeners, err = e.openListeners(o.Config); err != nil {
@@ -97,6 +100,9 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 		return nil, err
 	}
 	e.links, e.passwords = newLinkKey(o.Config.State.Dir, e.log), proxy.NewPasswords()
+	if e.dashboard, err = e.newDashboard(o.Config); err != nil {
+		return nil, err
+	}
 	for _, app := range sorted(o.Config.Apps) {
 		h, err := e.open(app, e.newFrontOrLess(app), e.newRuntimeOrBroken)
 		if err != nil {
@@ -162,6 +168,7 @@ func (e *edge) run(ctx context.Context) error {
 		group.Go(func() error { return e.serveMetrics(failed) })
 	}
 	group.Go(func() error { return e.watchTroubles(failed) })
+	group.Go(func() error { return e.serveDashboard(failed) })
 	group.Go(func() error { return e.reloadOnHangups(failed) })
 	e.log.Info("serving", "http", address(e.listeners.http), "https", address(e.listeners.https), "http3", e.listeners.udp(), "admin", address(e.listeners.admin))
 	if e.options.Ready != nil {

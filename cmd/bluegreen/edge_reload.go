@@ -91,7 +91,7 @@ func (e *edge) sameEdge(next *config.Config) error {
 	for key, same := range map[string]bool{
 		"edge.http": now.Edge.HTTP == next.Edge.HTTP, "edge.https": now.Edge.HTTPS == next.Edge.HTTPS,
 		"edge.http3": now.Edge.HTTP3 == next.Edge.HTTP3, "edge.timeouts": now.Edge.Timeouts == next.Edge.Timeouts,
-		"admin": now.Admin == next.Admin, "state": now.State == next.State, "logs": now.Logs == next.Logs, "metrics": now.Metrics == next.Metrics,
+		"admin": reflect.DeepEqual(now.Admin, next.Admin), "state": now.State == next.State, "logs": now.Logs == next.Logs, "metrics": now.Metrics == next.Metrics,
 		"tls": reflect.DeepEqual(now.TLS, next.TLS),
 	} {
 		if !same {

@@ -19,6 +19,7 @@ import (
 type listeners struct {
 	http, https, admin net.Listener
 	metrics            net.Listener // nil: none
+	dashboard          net.Listener // nil: none
 	http3              *net.UDPConn // nil: none
 }
 
@@ -82,6 +83,9 @@ func (e *edge) openListeners(c *config.Config) (l listeners, err error) {
 	l.admin = take("admin", func() (net.Listener, error) { return e.admin.Listen(c.Admin.Socket) })
 	if err == nil && c.Metrics.Listen != "" {
 		l.metrics, err = listen(c.Metrics.Listen, "metrics.listen")
+	}
+	if err == nil {
+		l.dashboard, err = listenDashboard(c)
 	}
 	if err == nil && l.http3 != nil {
 		err = e.widen(l.http3)
@@ -150,7 +154,7 @@ func socket(file *os.File) (stream net.Listener, datagrams *net.UDPConn, err err
 }
 
 func (l listeners) close() {
-	for _, one := range []net.Listener{l.http, l.https, l.admin, l.metrics} {
+	for _, one := range []net.Listener{l.http, l.https, l.admin, l.metrics, l.dashboard} {
 		if one != nil {
 			one.Close()
 		}

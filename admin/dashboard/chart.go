@@ -1,0 +1,299 @@
+package dashboard
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"sofiacall.com/bluegreen/switcher"
+)
+
+// Charts are drawn in a box of this size, which the page stretches.
+const (
+	chartWidth  = 600.0
+	chartHeight = 120.0
+)
+
+// reach is how far back the charts go, and how finely.
+type reach struct {
+	Name string // as it is asked for
+	URL  string
+	Here bool
+	For  time.Duration
+	step time.Duration
+}
+
+func reaches() []reach {
+	return []reach{
+		{Name: "5m", For: 5 * time.Minute, step: 5 * time.Second},
+		{Name: "15m", For: 15 * time.Minute, step: 20 * time.Second},
+		{Name: "1h", For: time.Hour, step: time.Minute},
+	}
+}
+
+// reachOf finds what was asked for; anything else is the first.
+func reachOf(name string) reach {
+	for _, r := range reaches() {
+		if r.Name == name {
+			return r
+		}
+	}
+	return reaches()[0]
+}
+
+// chart is one figure of both colours over time.
+type chart struct {
+	ID     string
+	Title  string
+	Top    string // of the scale, which begins at 0
+	Half   string
+	Lines  []line
+	Marks  []mark
+	Legend []entry
+	Says   string // what it shows, for who does not see it
+	From   string // where the time begins
+}
+
+// line is the course of one figure.
+type line struct {
+	Colour switcher.Colour
+	Minor  bool // drawn thinner
+	Path   string
+	Area   string // below the line; empty: nothing is
+}
+
+// mark is a moment at which production moved.
+type mark struct {
+	X  float64
+	To switcher.Colour
+}
+
+// entry tells which line is whose, and its newest value.
+type entry struct {
+	Colour switcher.Colour
+	Minor  bool
+	Name   string
+	Value  string
+}
+
+// course is one line's figures: a value for each step, NaN where there is none.
+type course struct {
+	colour switcher.Colour
+	minor  bool
+	name   string
+	at     []time.Time
+	values []float64
+}
+
+// plot draws courses over one scale, and tells their newest values by write.
+func plot(c chart, from, to time.Time, least float64, courses []course, write func(float64) string) chart {
+	top := least
+	for _, one := range courses {
+		for _, v := range one.values {
+			if !math.IsNaN(v) {
+				top = max(top, v)
+			}
+		}
+	}
+	top = niceTop(top)
+	c.Top, c.Half = write(top), write(top/2)
+	var said []string
+	for _, one := range courses {
+		newest := "–"
+		if n := len(one.values); n > 0 && !math.IsNaN(one.values[n-1]) {
+			newest = write(one.values[n-1])
+		}
+		c.Legend = append(c.Legend, entry{one.colour, one.minor, one.name, newest})
+		said = append(said, one.name+" "+newest)
+		path, area := one.draw(from, to, top)
+		if path == "" {
+			continue
+		}
+		l := line{Colour: one.colour, Minor: one.minor, Path: path}
+		if !one.minor {
+			l.Area = area
+		}
+		c.Lines = append(c.Lines, l)
+	}
+	c.Says = c.Title + ": " + strings.Join(said, ", ")
+	return c
+}
+
+// draw makes a path of a course, with a gap where there is no value.
+func (c course) draw(from, to time.Time, top float64) (path, area string) {
+	var p, a strings.Builder
+	began, last := -1.0, 0.0
+	end := func() {
+		if began >= 0 {
+			fmt.Fprintf(&a, "L%.1f %.0fL%.1f %.0fZ", last, chartHeight, began, chartHeight)
+		}
+		began = -1
+	}
+	for i, v := range c.values {
+		if math.IsNaN(v) {
+			end()
+			continue
+		}
+		x := chartWidth * float64(c.at[i].Sub(from)) / float64(to.Sub(from))
+		y := chartHeight - (chartHeight-2)*min(1, v/top) - 1
+		if began < 0 {
+			began = x
+			fmt.Fprintf(&p, "M%.1f %.1f", x, y)
+			fmt.Fprintf(&a, "M%.1f %.1f", x, y)
+		} else {
+			fmt.Fprintf(&p, "L%.1f %.1f", x, y)
+			fmt.Fprintf(&a, "L%.1f %.1f", x, y)
+		}
+		last = x
+	}
+	end()
+	return p.String(), a.String()
+}
+
+// niceTop is the next round number whose half is round as well.
+func niceTop(v float64) float64 {
+	if v <= 0 {
+		return 1
+	}
+	power := math.Pow(10, math.Floor(math.Log10(v)))
+	for _, step := range []float64{1, 2, 3, 4, 5, 6, 8, 10} {
+		if v <= step*power*1.0001 {
+			return step * power
+		}
+	}
+	return 10 * power
+}
+
+// charts are rate, errors and latency of production, both colours in each.
+func (v *visit) charts(app *switcher.App, r reach, now time.Time, history []switcher.Record) []chart {
+	if v.server.options.Figures == nil {
+		return nil
+	}
+	w := v.words
+	// The step that is not over yet would look like a fall.
+	to := now.Truncate(r.step)
+	from := to.Add(-r.For)
+	var rate, errors, latency []course
+	for _, c := range switcher.Colours() {
+		name := w.t("colour." + string(c))
+		figures := v.server.options.Figures(app.Name(), switcher.Production, c, from, r.step)
+		one := course{colour: c, name: name}
+		two := course{colour: c, name: name}
+		p99 := course{colour: c, name: name + " p99"}
+		p50 := course{colour: c, name: name + " p50", minor: true}
+		for _, f := range figures {
+			if f.From.Before(from) || f.From.Add(f.Span).After(to.Add(r.step/2)) {
+				continue
+			}
+			at := f.From.Add(f.Span / 2)
+			add := func(to *course, value float64, is bool) {
+				if !is {
+					value = math.NaN()
+				}
+				to.at, to.values = append(to.at, at), append(to.values, value)
+			}
+			any := f.Requests > 0
+			add(&one, float64(f.Requests)/f.Span.Seconds(), true)
+			add(&two, float64(f.Errors)/float64(max(1, f.Requests)), any)
+			add(&p99, f.P99.Seconds(), any)
+			add(&p50, f.P50.Seconds(), any)
+		}
+		rate, errors, latency = append(rate, one), append(errors, two), append(latency, p99, p50)
+	}
+	all := []chart{
+		plot(chart{ID: "rate", Title: w.t("chart.rate")}, from, to, 1, rate, func(v float64) string { return w.figure(v) + w.t("persecond") }),
+		plot(chart{ID: "errors", Title: w.t("chart.errors")}, from, to, 0.01, errors, w.percent),
+		plot(chart{ID: "latency", Title: w.t("chart.latency")}, from, to, 0.001, latency,
+			func(v float64) string { return w.latency(time.Duration(v * float64(time.Second))) }),
+	}
+	for i := range all {
+		all[i].Marks, all[i].From = moves(history, from, to), w.t("chart.from", w.about(r.For))
+	}
+	return all
+}
+
+// moves are the moments at which production moved.
+func moves(history []switcher.Record, from, to time.Time) (all []mark) {
+	for _, r := range history {
+		if !r.OK || r.Kind != switcher.KindSwitch && r.Kind != switcher.KindRollback || r.Began.Before(from) || r.Began.After(to) {
+			continue
+		}
+		all = append(all, mark{chartWidth * float64(r.Began.Sub(from)) / float64(to.Sub(from)), r.Colour})
+	}
+	return all
+}
+
+// row is a line of the table of figures.
+type row struct {
+	Route    string
+	Colour   switcher.Colour
+	Name     string
+	Requests string
+	Rate     string
+	Errors   string
+	P50, P99 string
+	Internal bool
+}
+
+// figures are the sums over the reach: production, and the tests apart.
+func (v *visit) figures(app *switcher.App, r reach, now time.Time) (rows []row) {
+	if v.server.options.Figures == nil {
+		return nil
+	}
+	w := v.words
+	for _, route := range []switcher.RouteName{switcher.Production, switcher.Internal} {
+		for _, c := range switcher.Colours() {
+			one := row{
+				Route: w.t("route." + string(route)), Colour: c, Name: w.t("colour." + string(c)),
+				Requests: "0", Rate: "–", Errors: "–", P50: "–", P99: "–", Internal: route == switcher.Internal,
+			}
+			all := v.server.options.Figures(app.Name(), route, c, now.Add(-r.For), r.For)
+			if len(all) > 0 && all[0].Requests > 0 {
+				f := all[0]
+				one.Requests = w.whole(f.Requests)
+				one.Rate = w.figure(float64(f.Requests)/f.Span.Seconds()) + w.t("persecond")
+				one.Errors = w.percent(float64(f.Errors) / float64(f.Requests))
+				one.P50, one.P99 = w.latency(f.P50), w.latency(f.P99)
+			}
+			rows = append(rows, one)
+		}
+	}
+	return rows
+}
+
+// bar is one probe of a sparkline.
+type bar struct {
+	X, Y, Height int
+	Failed       bool
+}
+
+// The sparkline of the last probes.
+const (
+	barsShown  = 48
+	barWidth   = 4 // with its gap
+	barsHeight = 24
+)
+
+// sparkline draws the last probes: the higher, the slower; a failed one is as
+// high as can be.
+func sparkline(checks []switcher.HealthCheck) (bars []bar, failed int) {
+	if n := len(checks) - barsShown; n > 0 {
+		checks = checks[n:]
+	}
+	slowest := 2.0 // ms
+	for _, c := range checks {
+		if c.OK {
+			slowest = max(slowest, c.LatencyMS)
+		}
+	}
+	for i, c := range checks {
+		height := max(3, int(float64(barsHeight-6)*c.LatencyMS/slowest))
+		if !c.OK {
+			height = barsHeight
+			failed++
+		}
+		bars = append(bars, bar{(barsShown - len(checks) + i) * barWidth, barsHeight - height, height, !c.OK})
+	}
+	return bars, failed
+}

@@ -1,0 +1,126 @@
+package dashboard
+
+import (
+	"strings"
+	"time"
+
+	"sofiacall.com/bluegreen/switcher"
+)
+
+// slotView is one slot as it is shown.
+type slotView struct {
+	Colour  switcher.Colour
+	Name    string
+	Letter  string // that the shape holds
+	State   switcher.SlotState
+	Tag     string // what the slot is, in one word
+	Explain string // and in a sentence
+	Live    bool
+	Routes  []routeView
+
+	Release  string // empty: nothing is in it
+	Commit   string
+	ID       string
+	Image    string
+	Deployed string
+	At       time.Time
+	By       string
+	Address  string
+
+	Running  bool
+	Health   string // healthy, unhealthy or unknown
+	Says     string // of the health
+	Error    string // of the last probe
+	Bars     []bar
+	BarsSay  string
+	InFlight string
+	Upgraded string
+	CPU      string
+	Memory   string
+	Restarts string
+	Restless bool
+}
+
+// routeView is a route that leads to a slot.
+type routeView struct {
+	Name  string
+	Hosts []string
+	Live  bool
+}
+
+func (v *visit) slots(app *switcher.App, st switcher.Status, now time.Time) (all []slotView) {
+	checks := app.HealthHistory()
+	for _, c := range switcher.Colours() {
+		all = append(all, v.slot(st, c, checks[c], now))
+	}
+	return all
+}
+
+func (v *visit) slot(st switcher.Status, c switcher.Colour, checks []switcher.HealthCheck, now time.Time) slotView {
+	w, s := v.words, st.Slots[c]
+	view := slotView{
+		Colour: c, Name: w.t("colour." + string(c)), Letter: strings.ToUpper(string(c[:1])), State: s.State,
+		Tag: w.t("state." + string(s.State)), Explain: w.t("explain." + string(s.State)), Address: s.Address,
+		Live: st.Active == c, Running: s.State != switcher.Empty && s.State != switcher.Failed,
+	}
+	for _, name := range []switcher.RouteName{switcher.Production, switcher.Internal} {
+		if r := st.Routes[name]; r.Slot == c {
+			view.Routes = append(view.Routes, routeView{w.t("route." + string(name)), r.Hosts, name == switcher.Production})
+		}
+	}
+	if r := s.Release; r != nil {
+		view.Release, view.Commit, view.ID = short(r), r.Commit, r.ID
+		if r.Image != r.Commit { // as it is where no image is configured
+			view.Image = r.Image
+		}
+		view.At, view.By = r.DeployedAt, r.DeployedBy
+		view.Deployed = w.ago(now, r.DeployedAt)
+	}
+	if !view.Running {
+		return view
+	}
+	view.Health, view.Says = string(s.Health.Status), v.health(s.Health, now)
+	if s.Health.Failures > 0 {
+		view.Error = s.Health.Error
+	}
+	view.InFlight, view.Upgraded = w.whole(s.InFlight), w.whole(s.Upgraded)
+	v.addProbes(&view, checks)
+	v.addUsage(&view, st.App)
+	return view
+}
+
+func (v *visit) health(h switcher.Health, now time.Time) string {
+	w := v.words
+	if h.CheckedAt == nil {
+		return w.t("health.unknown")
+	}
+	if h.Status == switcher.Healthy {
+		said := w.t("health.healthy", w.latency(time.Duration(h.LatencyMS*float64(time.Millisecond))), w.ago(now, *h.CheckedAt))
+		if h.Failures > 0 {
+			said += " · " + w.n("failures", int64(h.Failures))
+		}
+		return said
+	}
+	return w.t("health."+string(h.Status)+".since", w.n("failures", int64(h.Failures)), w.ago(now, *h.CheckedAt))
+}
+
+func (v *visit) addProbes(view *slotView, probes []switcher.HealthCheck) {
+	if len(probes) == 0 {
+		return
+	}
+	var failed int
+	view.Bars, failed = sparkline(probes)
+	view.BarsSay = v.words.t("probes", v.words.n("probes", int64(len(view.Bars))), v.words.n("failed", int64(failed)))
+}
+
+func (v *visit) addUsage(view *slotView, app string) {
+	if v.server.options.Usage == nil {
+		return
+	}
+	u, known := v.server.options.Usage(app, view.Colour)
+	if !known {
+		return
+	}
+	view.CPU, view.Memory = v.words.percent(u.CPU), v.words.bytes(u.Memory)
+	view.Restarts, view.Restless = v.words.whole(int64(u.Restarts)), u.Restarts > 0
+}

@@ -1,0 +1,170 @@
+package dashboard
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sofiacall.com/bluegreen/admin"
+	"sofiacall.com/bluegreen/switcher"
+)
+
+func TestBothLanguagesSayEverything(t *testing.T) {
+	en, es := english(), spanish()
+	verbs := regexp.MustCompile(`%[a-z]`)
+	for key, text := range en {
+		other, known := es[key]
+		if !known || other == "" || text == "" {
+			t.Errorf("%s is missing or empty in one language", key)
+		}
+		if got, want := strings.Join(verbs.FindAllString(other, -1), ""), strings.Join(verbs.FindAllString(text, -1), ""); got != want {
+			t.Errorf("%s takes %q in Spanish and %q in English", key, got, want)
+		}
+	}
+	for key := range es {
+		if _, known := en[key]; !known {
+			t.Errorf("%s is Spanish only", key)
+		}
+	}
+}
+
+// Every key that is asked for is there: those that stand in the sources and in
+// the pages, and those that are put together from the switcher's words.
+func TestNoTextIsMissing(t *testing.T) {
+	known := english()
+	wants := func(where, key string) {
+		if _, ok := known[key]; !ok {
+			t.Errorf("%s asks for %q", where, key)
+		}
+	}
+	for name, call := range keysInSources(t) {
+		for _, key := range call {
+			wants(name, key)
+		}
+	}
+	pages, err := filepath.Glob("pages/*.html")
+	if err != nil || len(pages) == 0 {
+		t.Fatal("no pages")
+	}
+	inPage := regexp.MustCompile(`{{t "([^"]+)"`)
+	for _, page := range pages {
+		text, err := files.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range inPage.FindAllSubmatch(text, -1) {
+			wants(page, string(found[1]))
+		}
+	}
+	for _, c := range switcher.Colours() {
+		wants("a colour", "colour."+string(c))
+	}
+	for _, s := range []switcher.SlotState{switcher.Empty, switcher.Starting, switcher.Testing, switcher.Active, switcher.Previous, switcher.Failed} {
+		wants("a state", "state."+string(s))
+		wants("a state", "explain."+string(s))
+	}
+	for _, k := range []switcher.Kind{switcher.KindDeploy, switcher.KindSwitch, switcher.KindConfirm, switcher.KindRollback, switcher.KindDiscard,
+		switcher.KindDrain, switcher.KindCleanup, switcher.KindRecover, switcher.KindPause, switcher.KindResume, switcher.KindMaintenance} {
+		wants("a kind", "kind."+string(k))
+		if k.Phase() != "" {
+			wants("a phase", "phase."+string(k.Phase()))
+		}
+	}
+	for _, p := range []switcher.Phase{switcher.PhaseEmpty, switcher.PhaseSteady, switcher.PhaseTesting, switcher.PhaseBaking} {
+		wants("a phase", "phase."+string(p))
+	}
+	for _, k := range offered() {
+		wants("an action", "do."+string(k))
+		wants("an action", "does."+string(k))
+		wants("an action", "plan."+string(k))
+	}
+	for _, s := range []admin.Scope{admin.ScopeRead, admin.ScopeDeploy, admin.ScopeOperate, admin.ScopeAdmin} {
+		wants("a scope", "scope."+s.String())
+	}
+	for _, h := range []switcher.HealthStatus{switcher.Healthy, switcher.Unhealthy, switcher.Unknown} {
+		wants("a health", "health."+string(h)+".word")
+	}
+}
+
+// keysInSources finds the whole keys that are passed to t, n, fact and fail.
+func keysInSources(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	sources, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range sources {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for node := range ast.Preorder(file) {
+			call, ok := node.(*ast.CallExpr)
+			if !ok {
+				continue
+			}
+			called := ""
+			switch f := call.Fun.(type) {
+			case *ast.Ident:
+				called = f.Name
+			case *ast.SelectorExpr:
+				called = f.Sel.Name
+			}
+			for _, argument := range call.Args {
+				literal, ok := argument.(*ast.BasicLit)
+				if !ok || literal.Kind != token.STRING {
+					continue
+				}
+				key, _ := strconv.Unquote(literal.Value)
+				switch called {
+				case "t", "fact":
+					found[name] = append(found[name], key)
+				case "n":
+					found[name] = append(found[name], key+".one", key+".other")
+				case "fail":
+					found[name] = append(found[name], key, key+".title", key+".hint")
+				}
+			}
+		}
+	}
+	return found
+}
+
+func TestNumbersAreWrittenAsTheLanguageDoes(t *testing.T) {
+	en, es := catalogue("en"), catalogue("es")
+	for got, want := range map[string]string{
+		en.figure(0.5): "0.50", es.figure(0.5): "0,50", en.figure(42.3): "42.3", es.figure(1234): "1234", en.figure(123456): "123\u202f456",
+		en.percent(0): "0\u202f%", es.percent(0.0123): "1,23\u202f%", en.percent(0.00001): "<\u202f0.01\u202f%", en.percent(0.5): "50.0\u202f%",
+		en.latency(1500 * time.Microsecond): "1.50\u202fms", es.latency(2500 * time.Millisecond): "2,50\u202fs",
+		en.bytes(212 << 20): "212\u202fMiB", en.span(9*time.Minute + 58*time.Second): "9 min 58 s", es.span(90 * time.Minute): "1 h 30 min",
+		en.ago(time.Unix(100, 0), time.Unix(40, 0)): "1 min ago", es.ago(time.Unix(100, 0), time.Unix(99, 0)): "ahora mismo",
+		en.n("inflight", 1): "1 request in flight", es.n("inflight", 2): "2 peticiones en curso",
+	} {
+		if got != want {
+			t.Errorf("wrote %q, want %q", got, want)
+		}
+	}
+}
+
+func TestLanguageIsTheBrowsersOrTheConfigured(t *testing.T) {
+	s := start(t, func(o *Options) { o.Language = "es" })
+	v := s.enter(t, "maria@host", admin.ScopeRead)
+	for accepted, want := range map[string]string{
+		"": "es", "de-DE,de;q=0.9": "es", "en-GB,en;q=0.8": "en", "de,en;q=0.3,es-MX;q=0.7": "es", "en;q=0": "es",
+	} {
+		answer, text := v.get("/apps/chat", "Accept-Language", accepted)
+		if got := answer.Header.Get("Content-Language"); got != want || !strings.Contains(text, `<html lang="`+want+`"`) {
+			t.Errorf("%q is answered in %s, want %s", accepted, got, want)
+		}
+	}
+}
