@@ -24,6 +24,7 @@ want shellcheck shellcheck
 want ip iproute2
 want slowhttptest slowhttptest
 want testssl testssl.sh
+want chromium chromium
 "$here/engine.sh" --answers || want dockerd docker.io
 
 if [ -n "$missing" ]; then

@@ -9,7 +9,7 @@ func spanish() map[string]string {
 		"signedin":               "Sesión de",
 		"signout":                "Salir",
 		"trouble":                "requiere atención",
-		"lost":                   "Sin conexión con el edge; se reintenta",
+		"lost":                   "Sin conexión con el servidor; se reintenta",
 		"alert":                  "Requiere a una persona.",
 		"note":                   "Aviso.",
 		"now":                    "ahora",
