@@ -51,6 +51,7 @@ apps:
     health: { interval: {{.Interval}}, timeout: 2s, deadline: {{.Deadline}} }
     drain: { timeout: 2s, websockets: 2s, spread: 0s }
     switch: { bake: 10m }
+{{.Extra}}
 `
 
 // newDockerEdge prepares an edge for an app on the engine that api speaks to,

@@ -70,8 +70,9 @@ apps:
 
 // Releases that fail, by their commit: bad is never healthy, dies exits at
 // once, sickens is healthy for three seconds, touchy and touchier until
-// their first request.
-const chatFaults = "--fault, bad=never-healthy, --fault, dies=exit, --fault, sickens=sick-after=3s, --fault, touchy=sick-after-requests=1, --fault, touchier=sick-after-requests=1"
+// their first request. turning answers all but its health checks with errors
+// from 20 seconds after its first request on.
+const chatFaults = "--fault, bad=never-healthy, --fault, dies=exit, --fault, sickens=sick-after=3s, --fault, touchy=sick-after-requests=1, --fault, touchier=sick-after-requests=1, --fault, turning=erring-after=20s"
 
 // newTestEdge writes the configuration of an edge and sees to it that nothing
 // of it is left at the end of the test. extra are further lines of the app's
