@@ -2,8 +2,6 @@ package notify
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	"sofiacall.com/bluegreen/switcher"
 )
@@ -150,18 +148,4 @@ func spanishAdvice(f facts) []line {
 		}
 	}
 	return nil
-}
-
-// spanishFinding says what a rule measured: its own sentence is English.
-func spanishFinding(f switcher.Finding) string {
-	s := fmt.Sprintf("medido %s, límite %s, %d peticiones", comma(f.Measured), comma(f.Limit), f.Samples)
-	if f.Against > 0 {
-		s += fmt.Sprintf(" frente a %d de la versión anterior", f.Against)
-	}
-	return s
-}
-
-// comma writes a number with at most four digits that count.
-func comma(v float64) string {
-	return strings.Replace(strconv.FormatFloat(v, 'g', 4, 64), ".", ",", 1)
 }

@@ -2,12 +2,15 @@ package notify
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"sofiacall.com/bluegreen/switcher"
 )
@@ -131,6 +134,47 @@ func TestAFolderThatCannotBeWrittenCostsNoAlertAndIsTold(t *testing.T) {
 	eventually(t, "it arrives", func() bool { return len(hook.documents()) == 1 })
 	eventually(t, "the status says that it is in memory only", func() bool { return n.Status("chat").Unsaved != "" })
 	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	n.Tell(event(switcher.NoticeReady))
+	eventually(t, "it is on disk again", func() bool { return n.Status("chat").Unsaved == "" })
+}
+
+// smallDisk is a folder on a disk of 64 KB.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("a small disk cannot be mounted here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Errorf("unmounting: %v", err)
+		}
+	})
+	return dir
+}
+
+func TestAFullDiskCostsNoAlertAndLeavesTheLastGoodFile(t *testing.T) {
+	disk, hook := smallDisk(t), newWebhook(t)
+	n := New(Options{Dir: filepath.Join(disk, "notify"), Settings: settingsFor(hook.url)})
+	start(t, n)
+	n.Tell(unhealthy(false))
+	eventually(t, "it arrives", func() bool { return len(hook.documents()) == 1 })
+	keptOnDisk(t, n, `"unhealthy"`)
+	ballast := filepath.Join(disk, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 1<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+		t.Fatalf("the disk is not full: %v", err)
+	}
+	for range 5 {
+		n.Tell(event(switcher.NoticeSwitched))
+	}
+	eventually(t, "they arrive with a full disk", func() bool { return len(hook.documents()) == 6 })
+	eventually(t, "the status says that they were in memory only", func() bool { return strings.Contains(n.Status("chat").Unsaved, "no space left") })
+	if after := New(Options{Dir: filepath.Join(disk, "notify"), Settings: settingsFor(hook.url)}).Status("chat"); len(after.Troubles) != 1 {
+		t.Errorf("after a crash with a full disk %d troubles are known, want the one that was saved", len(after.Troubles))
+	}
+	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
 	n.Tell(event(switcher.NoticeReady))

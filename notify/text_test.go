@@ -37,9 +37,12 @@ func golden(t *testing.T, name, got string) {
 
 func verdict(outcome switcher.Outcome) *switcher.Verdict {
 	return &switcher.Verdict{Outcome: outcome, Findings: []switcher.Finding{
-		{Rule: "p99", Outcome: switcher.Good, Text: "p99 is 210 ms, the limit is 1 s", Measured: 0.21, Limit: 1, Samples: 1213},
-		{Rule: "error_rate", Outcome: outcome, Text: "5.2 % of 1213 requests failed, the limit is 1 %", Measured: 5.2, Limit: 1, Samples: 1213},
-		{Rule: "error_rate_relative", Outcome: switcher.Undecided, Text: "the previous release had 12 requests", Measured: 5.2, Limit: 0.1, Samples: 1213, Against: 12},
+		{Rule: "health", Outcome: switcher.Good, Text: "its probes succeed", Measured: 1},
+		{Rule: "restarts", Outcome: switcher.Good, Text: "restarted once, 3 is too often", Measured: 1, Limit: 2},
+		{Rule: "error_rate", Outcome: outcome, Text: "63 of 1,213 requests (5.2 %) failed, 1.0 % are too many", Measured: 0.052, Limit: 0.01, Samples: 1213},
+		{Rule: "error_rate_relative", Outcome: outcome, Text: "63 of 1,213 requests (5.2 %) failed, against 0.10 % of 48,210 on the previous release", Measured: 0.052, Limit: 0.001, Samples: 1213, Against: 48210},
+		{Rule: "p99", Outcome: switcher.Good, Text: "2 of 1,213 requests (0.16 %) took longer than 1 s, 1 % may", Measured: 0.21, Limit: 1, Samples: 1213},
+		{Rule: "latency_relative", Outcome: switcher.Undecided, Text: "the previous release was not asked enough to compare with"},
 	}}
 }
 
@@ -179,6 +182,24 @@ func TestSpan(t *testing.T) {
 	} {
 		if got := span(d); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestSpanishFiguresOfEachRule(t *testing.T) {
+	for _, c := range []struct {
+		finding switcher.Finding
+		want    string
+	}{
+		{switcher.Finding{Rule: "health"}, "no responde a todas las comprobaciones"},
+		{switcher.Finding{Rule: "latency_relative", Samples: 12, Against: 900}, "12 peticiones hasta ahora, pocas para comparar"},
+		{switcher.Finding{Rule: "latency_relative", Samples: 1200, Against: 90000, Measured: 1.5, Limit: 0.0123},
+			"p90 de 1,5 s en las últimas 1.200 peticiones, frente a 12,3 ms en 90.000 de la versión anterior"},
+		{switcher.Finding{Rule: "error_rate_relative"}, "la versión anterior no tuvo peticiones suficientes para comparar"},
+		{switcher.Finding{Rule: "new_rule", Measured: 1234567, Limit: 0.5, Samples: 3}, "medido 1.234.567, límite 0,5, 3 peticiones"},
+	} {
+		if got := spanishFinding(c.finding); got != c.want {
+			t.Errorf("%s: %q, want %q", c.finding.Rule, got, c.want)
 		}
 	}
 }
