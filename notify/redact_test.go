@@ -14,6 +14,7 @@ var urls = []string{
 	"teams://11111111-4444-4444-8444-ccccccs3cr3t@22222222-4444-4444-8444-cccccccccccc/33333333012222222222333333333344/44444444-4444-4444-8444-cccccccccccc/V2ESyij_s3cr3t?host=example.webhook.office.com",
 	"smtp://user:pa%20ss%2Fs3cr3t@mail.example.com:587/?from=bluegreen@example.com&to=ops@example.com",
 	"generic://example.com/hooks/s3cr3tpath?token=s3cr3t%3Dvalue&@Authorization=Bearer+s3cr3tbearer&$team=s3cr3tteam",
+	"generic+https://hooks.example.com/s3cr3talerts?@Authorization=Bearer+s3cr3tTOKEN",
 	"generic+https://user:s3cr3tpass@example.com/hooks/s3cr3tpath?sig=as3cr3t%2Bb",
 }
 

@@ -42,7 +42,7 @@ func (b *mailbox) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.posts = append(b.posts, fmt.Sprintf("%s %s %s\n%s\n", r.Method, r.URL, r.Header.Get("Content-Type"), indented.String()))
+	b.posts = append(b.posts, fmt.Sprintf("%s %s %s %s\n%s\n", r.Method, r.URL, r.Header.Get("Content-Type"), r.Header.Get("Authorization"), indented.String()))
 	status, answer := http.StatusOK, "ok"
 	if r.URL.Host == "discord.com" {
 		status, answer = http.StatusNoContent, ""
@@ -76,6 +76,7 @@ func TestWhatEachServiceSends(t *testing.T) {
 		"telegram://110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsawd@telegram?chats=-1001234:5,@ops&preview=no",
 		"discord://token@123456789012",
 		"teams://11111111-4444-4444-8444-cccccccccccc@22222222-4444-4444-8444-cccccccccccc/33333333012222222222333333333344/44444444-4444-4444-8444-cccccccccccc/V2ESyij_extra?host=example.webhook.office.com",
+		"generic+https://hooks.example.com/alerts?@Authorization=Bearer+TOKEN",
 		"generic://example.com/hook?titlekey=subject&messagekey=body&$team=chat&@X-Key=k&disabletls=yes&kept=1",
 	} {
 		for _, one := range recipients(url, "it") {
