@@ -32,6 +32,7 @@ type flight struct {
 	multiplexed bool
 	hasBody     bool
 	closes      bool // the connection ends with the request
+	proxied     bool
 	start       time.Time
 	held        time.Duration // waited before it was counted
 	id          string
@@ -43,14 +44,13 @@ type flight struct {
 	cancel context.CancelCauseFunc
 	slot   *slot
 
-	proxied   bool
-	retries   atomic.Int32 // http.Transport dials on a goroutine of its own
 	status    int
 	firstByte time.Duration
 	received  atomic.Int64 // the transport may still read when the handler returns
 	bytesOut  int64
 	failure   Failure
-	streaming bool // server-sent events: no idle deadline
+	streaming bool         // server-sent events: no idle deadline
+	retries   atomic.Int32 // http.Transport dials on a goroutine of its own
 	writeErr  error
 	reading   watchdog
 	writing   watchdog
