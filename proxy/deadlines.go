@@ -79,11 +79,18 @@ func (f *flight) endRead(err error) {
 
 // leaveBody bounds how long the server may read what the backend did not want
 // of an HTTP/1 body, which it does after the handler to keep the connection.
-// The caller holds mu.
+// It does so too before it closes the connection of a response that broke off;
+// a client that sends nothing until it has the response would learn of that at
+// the deadline only. The caller holds mu.
 func (f *flight) leaveBody() {
-	if f.hasBody && !f.bodyDone && !f.multiplexed && !f.severed {
-		_ = http.NewResponseController(f.ResponseWriter).SetReadDeadline(time.Now().Add(f.server.bodyIdle))
+	if !f.hasBody || f.bodyDone || f.multiplexed || f.severed {
+		return
 	}
+	deadline := time.Unix(1, 0)
+	if !f.broken {
+		deadline = time.Now().Add(f.server.bodyIdle)
+	}
+	_ = http.NewResponseController(f.ResponseWriter).SetReadDeadline(deadline)
 }
 
 // clientBody is the body of a client's request under the idle deadline.

@@ -33,6 +33,7 @@ type flight struct {
 	hasBody     bool
 	closes      bool // the connection ends with the request
 	proxied     bool
+	broken      bool // the response broke off
 	start       time.Time
 	held        time.Duration // waited before it was counted
 	id          string

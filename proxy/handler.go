@@ -114,7 +114,7 @@ func (s *Server) forward(f *flight, r *http.Request) {
 	whole := false
 	defer func() {
 		if !whole {
-			f.failure = f.brokenOff(r)
+			f.failure, f.broken = f.brokenOff(r), true
 		}
 	}()
 	if f.route.Policy.Compress {

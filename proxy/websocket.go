@@ -162,7 +162,7 @@ func (h *handshake) pass(f *flight, r *http.Request) {
 	}
 	f.WriteHeader(h.response.StatusCode)
 	if _, err := io.Copy(struct{ io.Writer }{f}, h.response.Body); err != nil {
-		f.failure = f.brokenOff(r)
+		f.failure, f.broken = f.brokenOff(r), true
 		panic(http.ErrAbortHandler)
 	}
 }

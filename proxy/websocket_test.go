@@ -24,6 +24,7 @@ func echo(seen chan<- *http.Request, ended chan<- error) http.HandlerFunc {
 		if err != nil {
 			return
 		}
+		defer func() { _ = c.CloseNow() }() // or the end of the edge waits for us
 		c.SetReadLimit(-1)
 		if seen != nil {
 			seen <- r
