@@ -22,6 +22,8 @@ type Result struct {
 	Text   string   `json:"text"`
 	Hint   string   `json:"hint,omitempty"`
 	Output []string `json:"output,omitempty"`
+
+	Availability *Availability `json:"availability,omitempty"` // of production, while it was moved
 }
 
 // Record is one line of an app's history.
@@ -37,4 +39,6 @@ type Record struct {
 	Commit  string        `json:"commit,omitempty"`
 	OK      bool          `json:"ok"`
 	Result  string        `json:"result"` // one sentence
+
+	Availability *Availability `json:"availability,omitempty"` // of production, while it was moved
 }

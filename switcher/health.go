@@ -66,15 +66,11 @@ func (a *App) healthOf(c Colour) Health { return a.tracker(c).read() }
 // probe asks the backend on a slot's port once, now, and counts the answer.
 func (a *App) probe(ctx context.Context, c Colour, port int) error {
 	settings := a.settings.Load()
-	host := ""
-	if hosts := settings.Hosts[Production]; len(hosts) > 0 {
-		host = hosts[0]
-	}
 	t := a.tracker(c)
 	within, cancel := context.WithTimeout(ctx, settings.Health.Timeout)
 	defer cancel()
 	began := time.Now()
-	err := a.probes.Backend(within, a.reached(c, port), host, settings.Health.Path)
+	err := a.probes.Backend(within, a.reached(c, port), settings.firstHost(), settings.Health.Path)
 	if err == nil || ctx.Err() == nil { // a caller who leaves says nothing about the slot
 		if from, to := t.note(err, time.Since(began), settings.Health); from != to {
 			a.healthChanged(c, t, to)

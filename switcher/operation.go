@@ -25,12 +25,14 @@ type Operation struct {
 	silent bool          // leave no record: nothing was to be done
 
 	resumes *Journal // operation of an earlier process that this recovery ends
+	vigil   *vigil   // over production while it is moved; nil: it is not
 
 	mu         sync.Mutex
 	step       string
 	events     []Event
 	changed    chan struct{} // closed and replaced at every event
 	progressed time.Time     // when the last progress was told
+	answered   *Availability
 	done       bool
 	err        error
 }
@@ -131,6 +133,19 @@ func (o *Operation) emit(e Event) {
 	o.wake()
 }
 
+// measured notes what production answered meanwhile.
+func (o *Operation) measured(found Availability) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.answered = &found
+}
+
+func (o *Operation) availability() *Availability {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.answered
+}
+
 // finish records how the operation ended and tells it as the last event.
 func (o *Operation) finish(text string, err error) {
 	r := &Result{OK: err == nil, Text: text}
@@ -143,6 +158,7 @@ func (o *Operation) finish(text string, err error) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	r.Availability = o.answered
 	o.events = append(o.events, Event{Time: time.Now(), Operation: o.ID, Took: time.Since(o.Began), Result: r})
 	o.done, o.err = true, err
 	o.wake()

@@ -55,7 +55,7 @@ func TestAPauseHoldsProductionThroughASwitchUntilResume(t *testing.T) {
 		if l.holdOf(Production) != held {
 			t.Error("the reload has let go what is held")
 		}
-		l.later(3 * time.Second)
+		l.later(time.Until(st.Since.Add(3 * time.Second)))
 		a = l.answered(l.app.Resume("pedro@host"))
 		if !a.Changed || l.holdOf(Production) != nil || l.app.Status().Pause != nil {
 			t.Errorf("%+v: production holds %v", a, l.holdOf(Production))

@@ -73,6 +73,7 @@ func (a *App) rollbackStatus(s *State) RollbackStatus {
 // stopped and the healthier slot keeps production.
 func (a *App) moveBack(op *Operation, failed Colour, why string) (string, error) {
 	to := failed.Other()
+	a.beginVigil(op)
 	told := op.enter("swap")
 	err := a.step(op, "back", func(s *State) {
 		if s.Operation == nil {
@@ -89,6 +90,7 @@ func (a *App) moveBack(op *Operation, failed Colour, why string) (string, error)
 	}
 	a.callOffDrain(to)
 	a.repoint(Production)
+	op.vigil.move()
 	told("production leads to %s again", to)
 	return a.proveBack(op, to, why)
 }
@@ -104,6 +106,7 @@ func (a *App) proveBack(op *Operation, to Colour, why string) (string, error) {
 	}
 	told("production answers on %s", to)
 	a.repoint(Internal)
+	a.endVigil(op)
 	if b := a.backend(failed); b != nil {
 		op.enter("drain")
 		op.say("%s drains (%s) and is then stopped, its logs are kept", failed, inFlight(b))
@@ -151,6 +154,7 @@ func (a *App) neitherAnswers(ctx context.Context, op *Operation, to Colour, caus
 		return err
 	}
 	a.repoint(Production, Internal)
+	a.endVigil(op)
 	a.leaveUnswept() // one of them may have to be started again
 	a.wakeSweep()
 	a.setAlert("neither release answers as it should: production is on %s, nothing was stopped", keep)

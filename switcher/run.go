@@ -45,6 +45,7 @@ func (a *App) start(kind Kind, actor Actor, allow permit, do job) (*Operation, e
 	a.hurry()
 	a.background.Go(func() {
 		text, err := do(op.ctx, op)
+		op.dropVigil()
 		a.conclude(op, text, err)
 	})
 	return op, nil
@@ -225,7 +226,9 @@ func (a *App) close(op *Operation, text string, err error) {
 	if err != nil {
 		result = err.Error()
 	}
-	next.record(j.record(err == nil, result))
+	r := j.record(err == nil, result)
+	r.Availability = op.availability()
+	next.record(r)
 	if next.Operation != nil && next.Operation.ID == op.ID {
 		next.Operation = nil
 	}

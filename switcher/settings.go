@@ -23,6 +23,14 @@ type Settings struct {
 	Bake     time.Duration
 }
 
+// firstHost is the one that probes ask for; empty when there is none.
+func (s *Settings) firstHost() string {
+	if hosts := s.Hosts[Production]; len(hosts) > 0 {
+		return hosts[0]
+	}
+	return ""
+}
+
 // HealthSettings say how a slot is probed and when the verdict changes.
 type HealthSettings struct {
 	Path     string

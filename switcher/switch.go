@@ -105,6 +105,7 @@ func (a *App) switchOver(ctx context.Context, op *Operation, r SwitchRequest) (s
 
 	// From here on the switch has happened, whatever else does: a crash after
 	// this write comes back on the new slot and goes on with the probe.
+	a.beginVigil(op)
 	told = op.enter("swap")
 	bake := bakeFor(settings, r)
 	baseline := a.baseline(from, s.Slots[from].Release, bake)
@@ -122,6 +123,7 @@ func (a *App) switchOver(ctx context.Context, op *Operation, r SwitchRequest) (s
 		return "", err
 	}
 	a.repoint(Production, Internal)
+	op.vigil.move()
 	told("production now leads to %s", to)
 	return a.proveSwitch(op, to)
 }
@@ -143,6 +145,7 @@ func (a *App) proveSwitch(op *Operation, to Colour) (string, error) {
 			Hint: "the failed container is stopped and its logs are kept; fix the release and deploy again"}
 	}
 	told("production answers on %s", to)
+	a.endVigil(op)
 	limits := a.limits()
 	limits.Requests = 0 // they may last: the old container stays
 	a.drainBehind(from, limits, nil)
@@ -177,11 +180,7 @@ func (a *App) provePublic(ctx context.Context, want Colour) error {
 }
 
 func (a *App) proveOnce(ctx context.Context, want Colour, s *Settings) error {
-	host := ""
-	if hosts := s.Hosts[Production]; len(hosts) > 0 {
-		host = hosts[0]
-	}
-	label, err := a.probes.Public(ctx, host, s.Health.Path)
+	label, err := a.probes.Public(ctx, s.firstHost(), s.Health.Path)
 	switch {
 	case errors.Is(err, ErrListener):
 		a.log.Warn("probing production", "error", err)
