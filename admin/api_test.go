@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"sofiacall.com/bluegreen/internal/apptest"
 	"sofiacall.com/bluegreen/switcher"
 )
 
@@ -122,6 +123,21 @@ func TestHealthProbesNow(t *testing.T) {
 	if only, err := e.client.Health(t.Context(), "chat", "blue"); err != nil || len(only.Health) != 1 {
 		t.Errorf("asked for blue, got %+v, %v", only, err)
 	}
+}
+
+func TestTheLastChecksOfBothSlotsCanBeRead(t *testing.T) {
+	e := startEdge(t)
+	e.Deploy(t, "a")
+	e.Deploy(t, "b")
+	e.SetSick("b", true)
+	apptest.Eventually(t, "a failed check is told", func() bool {
+		found, err := e.client.HealthHistory(t.Context(), "chat")
+		if err != nil {
+			t.Fatal(err)
+		}
+		blue, green := found.Checks["blue"], found.Checks["green"]
+		return len(blue) > 0 && blue[len(blue)-1].OK && len(green) > 0 && strings.Contains(green[len(green)-1].Error, "503")
+	})
 }
 
 func TestPlanTellsWhatASwitchWouldDoAndDoesNothing(t *testing.T) {

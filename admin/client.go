@@ -68,6 +68,11 @@ func (c *Client) Health(ctx context.Context, app string, colour switcher.Colour)
 	return get[HealthReport](ctx, c, path(app, "health"), query)
 }
 
+// HealthHistory returns what the last checks of both slots found.
+func (c *Client) HealthHistory(ctx context.Context, app string) (HealthHistory, error) {
+	return get[HealthHistory](ctx, c, path(app, "health/history"), nil)
+}
+
 // Plan returns what a switch would do now.
 func (c *Client) Plan(ctx context.Context, app string, r switcher.SwitchRequest) (switcher.Plan, error) {
 	query := url.Values{}

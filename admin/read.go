@@ -84,6 +84,10 @@ func showHistory(app *switcher.App, w http.ResponseWriter, _ *http.Request) erro
 	return writeJSON(w, History{history})
 }
 
+func showChecks(app *switcher.App, w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, HealthHistory{app.HealthHistory()})
+}
+
 // checkHealth probes the slot that was asked for, or every slot in which
 // something runs, at the same time.
 func checkHealth(app *switcher.App, w http.ResponseWriter, r *http.Request) error {

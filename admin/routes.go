@@ -31,6 +31,7 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/apps", ScopeRead, s.listApps},
 		{"GET", "/v1/apps/{app}", ScopeRead, s.withApp(s.showStatus)},
 		{"GET", "/v1/apps/{app}/health", ScopeRead, s.withApp(checkHealth)},
+		{"GET", "/v1/apps/{app}/health/history", ScopeRead, s.withApp(showChecks)},
 		{"GET", "/v1/apps/{app}/history", ScopeRead, s.withApp(showHistory)},
 		{"GET", "/v1/apps/{app}/plan", ScopeRead, s.withApp(planSwitch)},
 		{"GET", "/v1/apps/{app}/events", ScopeRead, s.withApp(followEvents)},

@@ -39,6 +39,12 @@ type HealthReport struct {
 	Health map[switcher.Colour]switcher.Health `json:"health"`
 }
 
+// HealthHistory is the answer to GET /v1/apps/{app}/health/history: the last
+// checks of both slots, oldest first.
+type HealthHistory struct {
+	Checks map[switcher.Colour][]switcher.HealthCheck `json:"checks"`
+}
+
 // LinkRequest asks for a link that opens an internal host for whoever has it.
 type LinkRequest struct {
 	Host    string `json:"host,omitempty"`    // default the app's first internal host

@@ -23,6 +23,10 @@ func (r *Runtime) Watch(ctx context.Context, tell func(switcher.Incident)) error
 		if ctx.Err() != nil {
 			return nil
 		}
+		if w.hints > 0 {
+			w.hints--
+			tell(switcher.Incident{Kind: switcher.IncidentEngine, Time: time.Now()})
+		}
 		r.options.Logger.DebugContext(ctx, "the events of the Docker engine end", "app", r.options.App, "error", err)
 		select {
 		case <-ctx.Done():
@@ -38,6 +42,7 @@ type watch struct {
 	tell    func(switcher.Incident)
 	last    time.Time // of the last event
 	known   map[string]life
+	hints   int // how often it is still to be told that the engine is away
 }
 
 // life is what was told of a container.
@@ -77,6 +82,7 @@ func (w *watch) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.hints = 2 // at once, and when what the engine takes along is gone too
 	told := time.NewTimer(quiet)
 	defer told.Stop()
 	for {

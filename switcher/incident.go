@@ -16,6 +16,7 @@ const (
 	IncidentDied      IncidentKind = "died"      // for whatever reason, also because it was asked to
 	IncidentOOM       IncidentKind = "oom"       // the kernel killed a process of it for lack of memory
 	IncidentUnhealthy IncidentKind = "unhealthy" // by the health check of its image
+	IncidentEngine    IncidentKind = "engine"    // of no instance: what runs them has gone away
 )
 
 // Incident is something that has happened to an instance by itself.
@@ -52,6 +53,13 @@ func (a *App) watchRuntime(ctx context.Context) error {
 // What is not meant to run may die: the edge itself has seen to that, or a
 // deploy watches it.
 func (a *App) incident(ctx context.Context, i Incident) {
+	if i.Kind == IncidentEngine {
+		a.log.Warn("the runtime has gone away: the slots are probed")
+		for _, p := range a.paces {
+			p.ask()
+		}
+		return
+	}
 	c, warm := a.slotOf(i.Instance)
 	if c == "" {
 		return

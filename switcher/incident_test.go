@@ -42,6 +42,19 @@ func TestADeathIsToldAtOnceAndHasTheSlotProbed(t *testing.T) {
 	})
 }
 
+func TestAnEngineThatGoesAwayHasBothSlotsProbed(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.atRest()
+		l.bench.probes(Blue)
+		l.bench.probes(Green)
+		l.bench.happens(Incident{Kind: IncidentEngine})
+		l.later(300 * time.Millisecond)
+		if blue, green := l.bench.probes(Blue), l.bench.probes(Green); blue != 1 || green != 1 {
+			l.t.Errorf("probed blue %d times, green %d times", blue, green)
+		}
+	})
+}
+
 func TestRepeatedDeathsAreOneTroubleThatEndsWhenTheSlotHasBeenWell(t *testing.T) {
 	inLab(t, func(l *lab) {
 		l.atRest()

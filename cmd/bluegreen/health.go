@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -10,17 +11,23 @@ import (
 )
 
 func newHealthCommand(p *program) *cobra.Command {
-	return &cobra.Command{
+	var history bool
+	cmd := &cobra.Command{
 		Use:   "health [COLOUR]",
 		Short: "Probe the slots now",
 		Long: `Health asks the backend of a slot right now, or of every slot in which something
-runs. Exit code 5 means that one of them is not healthy.`,
+runs. Exit code 5 means that one of them is not healthy. --history probes nothing
+and shows what the last checks found.`,
 		Example: `  bluegreen health
-  bluegreen health green && bluegreen switch`,
+  bluegreen health green && bluegreen switch
+  bluegreen health blue --history`,
 		Args:              oneColour,
 		ValidArgsFunction: completeColours,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withApp(cmd.Context(), func(client *admin.Client, app string) error {
+				if history {
+					return p.showChecks(cmd.Context(), client, app, colourOf(args))
+				}
 				report, err := client.Health(cmd.Context(), app, colourOf(args))
 				if err != nil {
 					return err
@@ -37,6 +44,40 @@ runs. Exit code 5 means that one of them is not healthy.`,
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&history, "history", false, "what the last checks found")
+	return cmd
+}
+
+// showChecks shows the last checks of a slot, or of both.
+func (p *program) showChecks(ctx context.Context, client *admin.Client, app string, only switcher.Colour) error {
+	found, err := client.HealthHistory(ctx, app)
+	if err != nil {
+		return err
+	}
+	if only != "" {
+		found.Checks = map[switcher.Colour][]switcher.HealthCheck{only: found.Checks[only]}
+	}
+	if p.json {
+		return p.printJSON(found)
+	}
+	table := [][]string{{"WHEN", "SLOT", "TOOK", "FOUND"}}
+	for _, c := range switcher.Colours() {
+		for _, check := range found.Checks[c] {
+			said := p.stdout.green("ok")
+			if !check.OK {
+				said = p.stdout.red(printable(check.Error))
+			}
+			table = append(table, []string{
+				check.Time.Local().Format("2006-01-02 15:04:05"), p.stdout.name(c), fmt.Sprintf("%.1f ms", check.LatencyMS), said,
+			})
+		}
+	}
+	if len(table) == 1 {
+		p.stdout.printf("nothing was checked yet\n")
+		return nil
+	}
+	showTable(p.stdout, table)
+	return nil
 }
 
 func showHealth(t *terminal, report admin.HealthReport) {

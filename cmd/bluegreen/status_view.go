@@ -95,9 +95,15 @@ func (v *statusView) slot(c switcher.Colour) []string {
 	}
 	if s.State != switcher.Empty && s.State != switcher.Failed {
 		add("health", v.health(s.Health))
+		if s.Running != nil {
+			add("running", "for "+span(v.now.Sub(*s.Running)))
+		}
 		add("in flight", flying(s.InFlight, s.Upgraded))
 	}
 	add("address", s.Address)
+	if s.State != switcher.Empty && s.State != switcher.Failed {
+		add("failed", v.lastFailure(s.Health))
+	}
 	return lines
 }
 
@@ -144,15 +150,31 @@ func (v *statusView) health(h switcher.Health) string {
 	}
 	switch h.Status {
 	case switcher.Healthy:
-		said := v.sign(true) + v.green("healthy") + fmt.Sprintf(", %.1f ms, %s", h.LatencyMS, checked)
+		said := v.sign(true) + v.green("healthy") + v.since(h) + fmt.Sprintf(", %.1f ms, %s", h.LatencyMS, checked)
 		if h.Failures > 0 {
 			said += v.yellow(", now failing")
 		}
 		return said
 	case switcher.Unhealthy:
-		return v.sign(false) + v.red("unhealthy") + ", " + checked
+		return v.sign(false) + v.red("unhealthy") + v.since(h) + ", " + checked
 	}
 	return "unknown, " + checked
+}
+
+func (v *statusView) since(h switcher.Health) string {
+	if h.Since == nil {
+		return ""
+	}
+	return " for " + span(v.now.Sub(*h.Since))
+}
+
+// lastFailure is of a slot that does not fail now; why one fails has a line of
+// its own, where there is room.
+func (v *statusView) lastFailure(h switcher.Health) string {
+	if h.FailedAt == nil || h.Failures > 0 {
+		return ""
+	}
+	return v.dim(ago(v.now, *h.FailedAt) + ": " + printable(h.LastError))
 }
 
 // sign is a mark before a word that says the same.

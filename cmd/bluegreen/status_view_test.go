@@ -33,11 +33,15 @@ func testingStatus() admin.Status {
 			Slots: map[switcher.Colour]switcher.SlotStatus{
 				"blue": {
 					State: switcher.Active, Release: chatRelease("r12", "4f2a1c9", 26*time.Hour), Instance: "backend_blue", Address: "127.0.0.1:3001",
-					Health: switcher.Health{Status: switcher.Healthy, CheckedAt: before(4 * time.Second), LatencyMS: 1.24}, InFlight: 3, Upgraded: 41,
+					Running: before(3 * time.Hour), InFlight: 3, Upgraded: 41,
+					Health: switcher.Health{
+						Status: switcher.Healthy, Since: before(2*time.Hour + 14*time.Minute), CheckedAt: before(4 * time.Second), LatencyMS: 1.24,
+						FailedAt: before(135 * time.Minute), LastError: "connection refused",
+					},
 				},
 				"green": {
 					State: switcher.Testing, Release: chatRelease("r13", "b70e552", 3*time.Minute), Instance: "backend_green", Address: "127.0.0.1:3002",
-					Health: switcher.Health{Status: switcher.Healthy, CheckedAt: before(9 * time.Second), LatencyMS: 0.9}, Upgraded: 1,
+					Health: switcher.Health{Status: switcher.Healthy, Since: before(3 * time.Minute), CheckedAt: before(9 * time.Second), LatencyMS: 0.9}, Upgraded: 1,
 				},
 			},
 			Rollback: switcher.RollbackStatus{Reason: "no previous release is warm"},
@@ -60,7 +64,7 @@ func bakingStatus() admin.Status {
 	blue, green := st.Slots["blue"], st.Slots["green"]
 	blue.State, green.State = switcher.Previous, switcher.Active
 	green.Health = switcher.Health{
-		Status: switcher.Unhealthy, CheckedAt: before(time.Second), Failures: 3, Error: "answered 503 Service Unavailable",
+		Status: switcher.Unhealthy, Since: before(20 * time.Second), CheckedAt: before(time.Second), Failures: 3, Error: "answered 503 Service Unavailable",
 	}
 	st.Slots["blue"], st.Slots["green"] = blue, green
 	st.Rollback = switcher.RollbackStatus{Ready: true, Reason: "until the next deploy or cleanup"}
