@@ -30,6 +30,9 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	for _, app := range s.Apps {
 		t.app(app)
 	}
+	for folder, used := range s.Disks {
+		t.tell(names.diskUsed, used, folder)
+	}
 	for _, cert := range s.Certificates {
 		t.tell(names.certificateOK, truth(cert.OK), cert.Host)
 		t.moment(names.certificate, cert.NotAfter, cert.Host)
@@ -162,6 +165,9 @@ func (t teller) app(a App) {
 	t.tell(names.paused, truth(a.Paused), a.Name)
 	t.tell(names.maintenance, truth(a.Maintenance), a.Name)
 	t.moment(names.bakeEnd, a.BakeEnd, a.Name)
+	if a.Verdict != "" {
+		t.oneOf(names.verdict, verdicts, a.Verdict, a.Name)
+	}
 	t.oneOf(names.phase, t.metrics.options.Phases, a.Phase, a.Name)
 	for colour, slot := range a.Slots {
 		t.slotState(a.Name, colour, slot)

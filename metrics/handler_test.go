@@ -24,7 +24,7 @@ func testOptions() Options {
 func testState() State {
 	return State{
 		Apps: []App{{
-			Name: "shop", Up: true, Phase: "baking", Rollback: true, BakeEnd: time.Unix(1_800_000_000, 0),
+			Name: "shop", Up: true, Phase: "baking", Rollback: true, Verdict: "undecided", BakeEnd: time.Unix(1_800_000_000, 0),
 			Routes: map[string]string{"production": "blue", "internal": "green"},
 			Slots: map[string]Slot{
 				"blue": {State: "active", Release: &Release{"r\xff1", "c1", "shop:1"}, InFlight: 3, Upgraded: 2, Health: "healthy", Latency: time.Millisecond,
@@ -34,6 +34,7 @@ func testState() State {
 			Drain:     &Drain{Colour: "green", InFlight: 1, Upgraded: 4, CutRequests: 5, CutUpgraded: 6},
 			LinesLost: map[string]int64{"access-blue": 7},
 		}},
+		Disks:        map[string]float64{"logs": 0.75},
 		Certificates: []Certificate{{Host: "shop.example.com", NotAfter: time.Unix(1_900_000_000, 0), OK: true}, {Host: "none.example.com"}},
 	}
 }
@@ -138,6 +139,8 @@ func TestEverythingIsTold(t *testing.T) {
 			{1, "release_info", []string{"colour", "blue", "release", "r?1", "commit", "c1", "image", "shop:1"}},
 			{1, "rollback_ready", nil},
 			{1_800_000_000, "bake_end_timestamp_seconds", nil},
+			{1, "bake_verdict", []string{"verdict", "undecided"}},
+			{0.75, "disk_used_ratio", []string{"folder", "logs"}},
 			{0, "paused", nil},
 			{0, "maintenance", nil},
 			{3, "requests_in_flight", []string{"colour", "blue"}},

@@ -34,10 +34,10 @@ var names = struct {
 	upgrades, upgradesCut, lasting                                                        family
 	pathRequests, pathDuration                                                            family
 
-	build, up, attention, phase, route, slot, release, rollback, bakeEnd, paused, maintenance family
-	inFlight, upgraded, health, latency, failures                                             family
-	cpu, memory, memoryLimit, restarts                                                        family
-	draining, drainLeft, drainCut, operations, certificate, certificateOK, linesLost          family
+	build, up, attention, phase, route, slot, release, rollback, bakeEnd, verdict, paused, maintenance family
+	inFlight, upgraded, health, latency, failures                                                      family
+	cpu, memory, memoryLimit, restarts                                                                 family
+	draining, drainLeft, drainCut, operations, certificate, certificateOK, linesLost, diskUsed         family
 }{
 	requests: counter("requests_total", "Requests that the release in a slot answered, or failed to answer, by class of the status.",
 		"app", "route", "colour", "method", "code"),
@@ -69,6 +69,7 @@ var names = struct {
 	release:     gauge("release_info", "Always 1; the release in a slot.", "app", "colour", "release", "commit", "image"),
 	rollback:    gauge("rollback_ready", "Whether a rollback is possible at once.", "app"),
 	bakeEnd:     gauge("bake_end_timestamp_seconds", "When the bake ends that goes on; absent without one.", "app"),
+	verdict:     gauge("bake_verdict", "1 for what the figures of the bake that goes on say so far: good, bad or undecided.", "app", "verdict"),
 	paused:      gauge("paused", "Whether production is paused.", "app"),
 	maintenance: gauge("maintenance", "Whether production shows the maintenance page.", "app"),
 
@@ -90,5 +91,6 @@ var names = struct {
 
 	certificate:   gauge("certificate_expiry_timestamp_seconds", "When the certificate that is served for a host ends; absent without one.", "host"),
 	certificateOK: gauge("certificate_ok", "Whether a client that connects now is shown a valid certificate.", "host"),
+	diskUsed:      gauge("disk_used_ratio", "How full the disk of a folder is, 0 to 1; of its files if those run out first.", "folder"),
 	linesLost:     counter("log_lines_lost_total", "Lines of a log that were not written: the disk was full or too slow.", "app", "file"),
 }

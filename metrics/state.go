@@ -7,6 +7,7 @@ import "time"
 type State struct {
 	Apps         []App
 	Certificates []Certificate
+	Disks        map[string]float64 // how full, 0 to 1, by what is kept on it
 }
 
 // App is the state of one app.
@@ -19,6 +20,7 @@ type App struct {
 	Slots       map[string]Slot   // by colour
 	Rollback    bool              // possible at once
 	BakeEnd     time.Time         // zero: no bake
+	Verdict     string            // of the bake, one of verdicts; empty: there is none
 	Paused      bool
 	Maintenance bool
 	Drain       *Drain
@@ -64,7 +66,10 @@ type Certificate struct {
 	OK       bool
 }
 
-var healthStates = []string{"healthy", "unhealthy", "unknown"}
+var (
+	healthStates = []string{"healthy", "unhealthy", "unknown"}
+	verdicts     = []string{"good", "bad", "undecided"}
+)
 
 // Ended counts an operation that has ended. Its name is one of
 // Options.Operations.

@@ -40,6 +40,9 @@ func stateOf(st switcher.Status) metrics.App {
 	}
 	if st.Bake != nil {
 		app.BakeEnd = st.Bake.Until
+		if v := st.Bake.Verdict; v != nil {
+			app.Verdict = string(v.Outcome)
+		}
 	}
 	if d := st.Drain; d != nil {
 		app.Drain = &metrics.Drain{
