@@ -24,6 +24,7 @@ want shellcheck shellcheck
 want ip iproute2
 want slowhttptest slowhttptest
 want testssl testssl.sh
+want prometheus prometheus
 want chromium chromium
 "$here/engine.sh" --answers || want dockerd docker.io
 

@@ -23,6 +23,12 @@ func (e *edge) state() metrics.State {
 	for _, c := range e.certificates() {
 		s.Certificates = append(s.Certificates, metrics.Certificate{Host: c.Host, NotAfter: c.NotAfter, OK: c.OK})
 	}
+	s.Disks = map[string]float64{}
+	for name, folder := range map[string]string{"state": e.options.Config.State.Dir, "logs": e.options.Config.Logs.Dir} {
+		if use, err := useOfDisk(folder); err == nil {
+			s.Disks[name] = use.percent / 100
+		}
+	}
 	return s
 }
 
