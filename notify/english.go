@@ -10,6 +10,7 @@ func english() *words {
 	return &words{
 		title: englishTitle, advice: englishAdvice,
 		finding: func(f switcher.Finding) string { return f.Text },
+		because: func(cause string) string { return cause },
 		verdict: map[switcher.Outcome]string{switcher.Good: "good", switcher.Bad: "bad", switcher.Undecided: "not enough data"},
 		slot:    "Slot", release: "Release", commit: "Commit", image: "Image", previous: "Before", output: "It said", cause: "Cause", by: "By",
 		next: "Next", figures: "Figures of", lost: "Missing",
@@ -53,9 +54,9 @@ func englishTitle(f facts) string {
 	var said string
 	switch f.kind {
 	case switcher.NoticeUnhealthy:
-		said = slot + what(" is unhealthy", " is still unhealthy", " is healthy again")
+		said = slot + what(" is unhealthy", " is still unhealthy", " is no longer unhealthy")
 	case switcher.NoticeDied:
-		said = slot + what(" has died", " is still not running", " is running again")
+		said = slot + what(" has died", " is still in trouble after it died", " is no longer dead")
 	case switcher.NoticeCertificate:
 		said = "the certificate of " + f.subject + what(" needs attention", " still needs attention", " is in order again")
 	case switcher.NoticeDisk:
@@ -131,10 +132,11 @@ func englishAdvice(f facts) []line {
 	case switcher.NoticeDeployFailed:
 		return []line{logs, next("mend it and deploy again", "bluegreen deploy COMMIT"+f.flags)}
 	case switcher.NoticeSwitched:
-		return []line{
-			next("watch it", "bluegreen status --watch"+f.flags),
-			next("if it does badly, go back", "bluegreen rollback"+f.flags),
+		watch := next("watch it", "bluegreen status --watch"+f.flags)
+		if f.previous == "" {
+			return []line{watch}
 		}
+		return []line{watch, next("if it does badly, go back", "bluegreen rollback"+f.flags)}
 	case switcher.NoticeRolledBack:
 		return []line{
 			next("the logs of the failed release are kept", f.logs(f.other)),

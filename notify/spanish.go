@@ -8,7 +8,7 @@ import (
 
 func spanish() *words {
 	return &words{
-		title: spanishTitle, advice: spanishAdvice, finding: spanishFinding,
+		title: spanishTitle, advice: spanishAdvice, finding: spanishFinding, because: spanishCause,
 		verdict: map[switcher.Outcome]string{switcher.Good: "bien", switcher.Bad: "mal", switcher.Undecided: "faltan datos"},
 		slot:    "Slot", release: "Versión", commit: "Commit", image: "Imagen", previous: "Antes", output: "Dijo", cause: "Motivo", by: "Lo hizo",
 		next: "Qué hacer", figures: "Cifras de", lost: "Faltan",
@@ -48,9 +48,9 @@ func spanishTitle(f facts) string {
 	var said string
 	switch f.kind {
 	case switcher.NoticeUnhealthy:
-		said = slot + what(" no está sano", " sigue sin estar sano", " vuelve a estar sano")
+		said = slot + what(" no está sano", " sigue sin estar sano", " ya no está mal")
 	case switcher.NoticeDied:
-		said = slot + what(" se ha caído", " sigue caído", " vuelve a funcionar")
+		said = slot + what(" se ha caído", " sigue mal desde que se cayó", " ya no está caído")
 	case switcher.NoticeCertificate:
 		said = "el certificado de " + f.subject + what(" requiere atención", " sigue requiriendo atención", " vuelve a estar en orden")
 	case switcher.NoticeDisk:
@@ -129,10 +129,11 @@ func spanishAdvice(f facts) []line {
 	case switcher.NoticeDeployFailed:
 		return []line{logs, next("corrígelo y despliega de nuevo", "bluegreen deploy COMMIT"+f.flags)}
 	case switcher.NoticeSwitched:
-		return []line{
-			next("obsérvala", "bluegreen status --watch"+f.flags),
-			next("si va mal, vuelve atrás", "bluegreen rollback"+f.flags),
+		watch := next("obsérvala", "bluegreen status --watch"+f.flags)
+		if f.previous == "" {
+			return []line{watch}
 		}
+		return []line{watch, next("si va mal, vuelve atrás", "bluegreen rollback"+f.flags)}
 	case switcher.NoticeRolledBack:
 		return []line{
 			next("los registros de la versión fallida se conservan", f.logs(f.other)),

@@ -60,6 +60,7 @@ type words struct {
 	title   func(facts) string
 	advice  func(facts) []line
 	finding func(switcher.Finding) string
+	because func(cause string) string
 	verdict map[switcher.Outcome]string
 
 	slot, release, commit, image, previous, output, cause, by, next, figures, lost string
@@ -107,10 +108,12 @@ func (n *Notifier) wording(m *message, language string) text {
 	if r := notice.Release; r != nil {
 		say(w.release, clean(r.ID, maxValue))
 		say(w.commit, clean(r.Commit, maxValue))
-		say(w.image, clean(r.Image, maxValue))
+		if r.Image != r.Commit {
+			say(w.image, clean(r.Image, maxValue))
+		}
 	}
 	say(w.previous, f.previous)
-	say(w.cause, clean(notice.Cause, maxCause))
+	say(w.cause, clean(w.because(notice.Cause), maxCause))
 	if !notice.Kind.Lasting() {
 		say(w.by, w.actor(notice.Actor))
 	}

@@ -49,19 +49,19 @@ func verdict(outcome switcher.Outcome) *switcher.Verdict {
 // everyMessage has each kind at each stage, and what differs within a kind.
 func everyMessage() []*message {
 	lasting := []switcher.Notice{
-		{Kind: switcher.NoticeUnhealthy, App: "chat", Colour: switcher.Green, Release: candidate(), Cause: "GET /health answered 503"},
-		{Kind: switcher.NoticeDied, App: "chat", Colour: switcher.Blue, Release: candidate(), Cause: "it was killed for its memory (exit code 137), 3 times in 2 minutes", Output: []string{"one", "two", "three", "four", "five", "\tlast \x1b[31mwords\x1b[0m "}},
+		{Kind: switcher.NoticeUnhealthy, App: "chat", Colour: switcher.Green, Release: candidate(), Cause: "/health answered 503"},
+		{Kind: switcher.NoticeDied, App: "chat", Colour: switcher.Blue, Release: candidate(), Cause: "the kernel killed it for lack of memory (exit code 137); it has died 3 times in 2m10s", Output: []string{"one", "two", "three", "four", "five", "\tlast \x1b[31mwords\x1b[0m "}},
 		{Kind: switcher.NoticeCertificate, App: "chat", Subject: "chat.example.com", Cause: "it expires on 2026-12-01 and could not be renewed: rate limited"},
 		{Kind: switcher.NoticeDisk, Subject: "/var/lib/bluegreen", Cause: "93 % of 40 GB are used, 2.8 GB are free"},
 		{Kind: switcher.NoticeLogs, App: "chat", Colour: switcher.Green, Subject: "/var/log/chat/green.log", Cause: "no space left on device"},
 		{Kind: switcher.NoticeErrorRate, App: "chat", Colour: switcher.Green, Release: candidate(), Cause: "7.1 % of 2310 requests failed in 5 minutes, the limit is 5 %"},
-		{Kind: switcher.NoticeStuck, App: "chat", Cause: "neither release answers; green keeps production"},
+		{Kind: switcher.NoticeStuck, App: "chat", Cause: "neither release answers as it should: production is on green, nothing was stopped"},
 	}
 	events := []switcher.Notice{
 		{Kind: switcher.NoticeReady, Actor: "ci", Subject: "https://next.example.com"},
-		{Kind: switcher.NoticeDeployFailed, Actor: "ci", Cause: "it was not healthy within 2m0s: connection refused"},
+		{Kind: switcher.NoticeDeployFailed, Actor: "ci", Cause: "chat-green-r4-opqeyk was not healthy within 2m0s: connection refused"},
 		{Kind: switcher.NoticeSwitched, Actor: "maria", Previous: &switcher.Release{ID: "20261120-1", Commit: "77aa001"}},
-		{Kind: switcher.NoticeRolledBack, Actor: switcher.Self, Cause: "too many requests failed", Verdict: verdict(switcher.Bad), Previous: &switcher.Release{ID: "20261124-3", Commit: "9bad000"}},
+		{Kind: switcher.NoticeRolledBack, Actor: switcher.Self, Cause: "the figures speak against 20261124-3 (9bad000): 63 of 1,213 requests (5.2 %) failed, 1.0 % are too many", Verdict: verdict(switcher.Bad), Previous: &switcher.Release{ID: "20261124-3", Commit: "9bad000"}},
 		{Kind: switcher.NoticeVerdict, Actor: switcher.Self, Verdict: verdict(switcher.Good)},
 		{Kind: switcher.NoticeVerdict, Actor: switcher.Self, Verdict: verdict(switcher.Undecided)},
 		{Kind: switcher.NoticeVerdict, Actor: switcher.Self, Verdict: verdict(switcher.Bad), Cause: "the previous release does not answer, so production stays"},
@@ -72,7 +72,7 @@ func everyMessage() []*message {
 		all = append(all, &message{Notice: notice, Stage: Began, Since: moment0})
 		notice.Time = moment0.Add(4 * time.Hour)
 		all = append(all, &message{Notice: notice, Stage: Lasts, Since: moment0})
-		notice.Time, notice.Over, notice.Cause = moment0.Add(12*time.Minute), true, ""
+		notice.Time, notice.Over, notice.Cause = moment0.Add(12*time.Minute), true, "nothing is to run in this slot now"
 		all = append(all, &message{Notice: notice, Stage: Ended, Since: moment0})
 	}
 	returned := lasting[0]
@@ -200,6 +200,29 @@ func TestSpanishFiguresOfEachRule(t *testing.T) {
 	} {
 		if got := spanishFinding(c.finding); got != c.want {
 			t.Errorf("%s: %q, want %q", c.finding.Rule, got, c.want)
+		}
+	}
+}
+
+// What people, programs and the system say is never in the table; what the edge
+// says itself is told in the team's language.
+func TestCausesAreToldInSpanish(t *testing.T) {
+	for cause, want := range map[string]string{
+		"r2 (8f2c1ab) became unhealthy in the bake: /health answered 500":                     "r2 (8f2c1ab) dejó de estar sana mientras estaba bajo observación: /health respondió 500",
+		"it exited with code 137; it has died 3 times in 2m0s":                                "terminó con el código 137; se ha caído 3 veces en 2m0s",
+		"it died, nobody knows with which exit code; it has died 2 times in 5s":               "se cayó, no se sabe con qué código; se ha caído 2 veces en 5s",
+		"chat-green-r4 was not healthy within 2m0s: no answer within 5s":                      "chat-green-r4 no llegó a estar sano en 2m0s: sin respuesta en 5s",
+		"the bake of r2 (8f2c1ab) has ended as good":                                          "la observación de r2 (8f2c1ab) ha terminado bien",
+		"the bake of r2 (b) has ended as good, because maria@host says so: 3 requests so far": "la observación de r2 (b) ha terminado bien, porque lo dice maria@host",
+		"the bake of r2 (b) has ended undecided, for want of data: 3 requests so far":         "la observación de r2 (b) ha terminado sin datos suficientes",
+		"the figures speak against r2 (b): 9 of 10 requests failed":                           "las cifras hablan en contra de r2 (b)",
+		"r2 (b) is unhealthy on green and cannot be rolled back: no previous release is warm": "r2 (b) no está sana en green y no se puede revertir: no hay ninguna versión anterior caliente",
+		"production did not answer on green after the switch: connection reset":               "producción no respondió en green después del switch: conexión cortada",
+		"too slow for maría": "too slow for maría",
+		"":                   "",
+	} {
+		if got := spanishCause(cause); got != want {
+			t.Errorf("%q is %q, want %q", cause, got, want)
 		}
 	}
 }

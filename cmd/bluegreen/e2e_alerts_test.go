@@ -121,6 +121,7 @@ func TestWhatTheTeamWasNotToldBeforeAKillIsToldAfterIt(t *testing.T) {
 	m := newTeam(t)
 	m.leaves(true)
 	e := newTestEdge(t, tells(m.url))
+	e.edit("apps:\n", "language: es\napps:\n")
 	e.start()
 	e.deploy("a")
 	e.await("it is on disk", func() bool {
@@ -136,6 +137,11 @@ func TestWhatTheTeamWasNotToldBeforeAKillIsToldAfterIt(t *testing.T) {
 	e.await("the team hears of it", func() bool { return len(m.heard()) > 0 })
 	if got := strings.Join(m.heard(), ", "); got != "switched a" {
 		t.Errorf("the team heard %q", got)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if text := m.told[0].Text; !strings.Contains(text, "producción está ahora en blue") || !strings.Contains(text, "es la primera versión de la app") {
+		t.Errorf("the team was not told in Spanish: %s", text)
 	}
 }
 
