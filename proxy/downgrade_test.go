@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -208,9 +209,11 @@ type h2Peer struct {
 	encoder *hpack.Encoder
 }
 
-func (e *edge) dialFrames(t *testing.T) *h2Peer {
+func (e *edge) dialFrames(t *testing.T) *h2Peer { return e.dialFramesBy(t, new(net.Dialer)) }
+
+func (e *edge) dialFramesBy(t *testing.T, d *net.Dialer) *h2Peer {
 	t.Helper()
-	conn, err := tls.Dial("tcp", e.https, &tls.Config{RootCAs: e.roots, ServerName: appHost, NextProtos: []string{"h2"}})
+	conn, err := tls.DialWithDialer(d, "tcp", e.https, &tls.Config{RootCAs: e.roots, ServerName: appHost, NextProtos: []string{"h2"}})
 	if err != nil {
 		t.Fatal(err)
 	}
