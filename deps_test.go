@@ -37,6 +37,7 @@ var allowed = map[string]struct {
 	"process":  {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},
 	"postgres": {[]string{"switcher"}, "it implements stages and gates of the switcher"},
 	"notify":   {[]string{"switcher"}, "it consumes the switcher's events"},
+	"collect":  {[]string{"switcher", "logfile"}, "it brings what a switcher.Runtime follows into files; it starts, stops and routes nothing"},
 
 	"admin/dashboard": {[]string{"admin", "switcher"}, "it shows what it is given and asks for operations, with the scopes of admin"},
 
@@ -63,7 +64,7 @@ var owners = []struct {
 	{"github.com/jackc/", []string{"postgres"}, "SQL is spoken in one place"},
 	{"github.com/spf13/", []string{"cmd/bluegreen"}, "flags belong to the program"},
 	{"github.com/DeRuina/", []string{"logfile"}, "how files are rotated is one package's business"},
-	{"github.com/klauspost/", []string{"proxy"}, "content codings belong to the request path"},
+	{"github.com/klauspost/", []string{"proxy", "logfile"}, "content codings belong to the request path, and packed log files to who keeps them"},
 	{"github.com/nicholas-fedor/", []string{"notify"}, "which chat or mailbox is told, and how, is one package's business"},
 	{"go.yaml.in/", []string{"config", "cmd/bluegreen"}, "the file's format is known to its reader only"},
 }

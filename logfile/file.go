@@ -3,13 +3,8 @@ package logfile
 import (
 	"bytes"
 	"context"
-	"io"
-	"log/slog"
-	"os"
 	"sync"
 	"time"
-
-	"github.com/DeRuina/timberjack"
 )
 
 const (
@@ -20,42 +15,30 @@ const (
 	// maxPending is what is kept for a disk that does not take it. Lines
 	// beyond it are dropped and counted.
 	maxPending = 4 << 20
-
-	maxFileMegabytes = 100
-	maxFiles         = 10
-	maxDays          = 30
 )
 
-// File is one log file. Any number of goroutines may write to it.
+// File is a log file that nobody waits for. Any number of goroutines may write
+// to it.
 type File struct {
-	path string
-	log  *slog.Logger
-	out  *timberjack.Logger
-	wake chan struct{}
+	options Options
+	wake    chan struct{}
 
 	mu      sync.Mutex
 	pending []byte
 	dropped int // lines, since the last one that was taken
 
 	// What follows belongs to Run.
+	file    rotated
 	spare   []byte
-	torn    bool // the file ends in the middle of a line
 	failing bool
 	lost    int // lines, since the file began to fail
 }
 
 // New returns the log file at path. Nothing is opened before there is a line
-// to be written; log is told when writing begins to fail, and when it works
-// again.
-func New(path string, log *slog.Logger) *File {
-	return &File{
-		path: path, log: log,
-		out: &timberjack.Logger{
-			Filename: path, MaxSize: maxFileMegabytes, MaxBackups: maxFiles, MaxAge: maxDays,
-			Compression: "zstd", FileMode: 0o640, // gzip takes seven times the processor
-		},
-		wake: make(chan struct{}, 1),
-	}
+// to be written.
+func New(path string, o Options) *File {
+	o = o.withDefaults()
+	return &File{options: o, file: rotated{path: path, limits: o.Limits, log: o.Logger}, wake: make(chan struct{}, 1)}
 }
 
 // Write takes whole lines. It returns at once and never fails: a line that
@@ -83,14 +66,13 @@ var newline = []byte{'\n'}
 // Run writes what was taken until ctx ends, and then what is left. It may be
 // called once.
 func (f *File) Run(ctx context.Context) error {
-	f.torn = endsTorn(f.path)
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			f.flush()
-			return f.out.Close()
+			return f.file.close()
 		case <-tick.C:
 		case <-f.wake:
 		}
@@ -110,18 +92,8 @@ func (f *File) flush() {
 	if len(lines) == 0 {
 		return
 	}
-	if f.torn {
-		// The rest of a line that a full disk cut off must not swallow the next.
-		if _, err := f.out.Write(newline); err != nil {
-			f.fail(lines, err)
-			return
-		}
-		f.torn = false
-	}
-	n, err := f.out.Write(lines)
-	if err != nil {
-		f.torn = n > 0 && lines[n-1] != '\n'
-		f.fail(lines[n:], err)
+	if err := f.file.write(lines); err != nil {
+		f.fail(lines, err)
 		return
 	}
 	f.works()
@@ -130,7 +102,8 @@ func (f *File) flush() {
 func (f *File) fail(unwritten []byte, err error) {
 	f.lost += bytes.Count(unwritten, newline)
 	if !f.failing {
-		f.log.Error("log lines are lost: the file cannot be written", "file", f.path, "error", err)
+		f.options.Logger.Error("log lines are lost: the file cannot be written", "file", f.file.path, "error", err)
+		f.options.Failed(err)
 	}
 	f.failing = true
 }
@@ -138,23 +111,10 @@ func (f *File) fail(unwritten []byte, err error) {
 // works tells how much was lost, once the file can be written again.
 func (f *File) works() {
 	if f.lost > 0 {
-		f.log.Warn("the log file is written again", "file", f.path, "lost_lines", f.lost)
+		f.options.Logger.Warn("the log file is written again", "file", f.file.path, "lost_lines", f.lost)
+	}
+	if f.failing {
+		f.options.Failed(nil)
 	}
 	f.failing, f.lost = false, 0
-}
-
-// endsTorn reports whether a process that was killed, or a full disk, has left
-// the file at path in the middle of a line.
-func endsTorn(path string) bool {
-	file, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = file.Close() }()
-	if _, err := file.Seek(-1, io.SeekEnd); err != nil {
-		return false
-	}
-	var last [1]byte
-	_, err = file.Read(last[:])
-	return err == nil && last[0] != '\n'
 }
