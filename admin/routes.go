@@ -34,6 +34,7 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/apps/{app}/health/history", ScopeRead, s.withApp(showChecks)},
 		{"GET", "/v1/apps/{app}/history", ScopeRead, s.withApp(showHistory)},
 		{"GET", "/v1/apps/{app}/plan", ScopeRead, s.withApp(planSwitch)},
+		{"GET", "/v1/apps/{app}/logs", ScopeRead, s.withApp(s.readLogs)},
 		{"GET", "/v1/apps/{app}/events", ScopeRead, s.withApp(followEvents)},
 		{"GET", "/v1/apps/{app}/notify", ScopeRead, s.withApp(s.showAlerts)},
 

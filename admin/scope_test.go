@@ -28,6 +28,7 @@ func TestEveryRequestNeedsItsScope(t *testing.T) {
 		"GET /v1/apps/{app}/health":         ScopeRead,
 		"GET /v1/apps/{app}/health/history": ScopeRead,
 		"GET /v1/apps/{app}/history":        ScopeRead,
+		"GET /v1/apps/{app}/logs":           ScopeRead,
 		"GET /v1/apps/{app}/plan":           ScopeRead,
 		"GET /v1/apps/{app}/events":         ScopeRead,
 		"POST /v1/apps/{app}/deploy":        ScopeDeploy,

@@ -38,6 +38,9 @@ type Options struct {
 	Reload func(context.Context) error
 	// Metrics answers what Prometheus asks; nil means that there is nothing.
 	Metrics http.Handler
+	// Logs answers a query for the log lines of an app, until the context ends if it
+	// is to follow; nil means that there are none.
+	Logs func(ctx context.Context, app string, q LogQuery, a LogAnswer) error
 	// Ready returns why the edge does not serve yet; nil means that it always does.
 	Ready func() error
 	// Hostname is the second half of an actor; default the machine's.

@@ -55,7 +55,7 @@ func TestWhatIsNotGivenGetsItsDefault(t *testing.T) {
 		TLS:      TLS{Issuer: "acme", Directory: "https://acme-v02.api.letsencrypt.org/directory"},
 		Admin:    Admin{Socket: "/run/bluegreen/admin.sock"},
 		State:    State{Dir: "/var/lib/bluegreen"},
-		Logs:     Logs{Dir: "/var/log"},
+		Logs:     Logs{"/var/log", 100 << 20, 720 * time.Hour, 10, 2 << 30},
 		Disk:     Disk{90},
 		Language: "en",
 		Apps: map[string]*App{"a": {
@@ -137,7 +137,8 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Headers: Headers{"Authorization": "Bearer two words: [x, y]", "X-Scope": "chat"},
 	})
 	equal(t, c.Disk, Disk{85.5})
-	equal(t, []string{c.Admin.Socket, c.State.Dir, c.Metrics.Listen, c.Logs.Dir, c.Language}, []string{"/tmp/admin.sock", dir + "/state", "10.0.0.5:9145", filepath.Dir(dir) + "/logs", "es"})
+	equal(t, c.Logs, Logs{filepath.Dir(dir) + "/logs", 5 << 20, 48 * time.Hour, 3, 1 << 30})
+	equal(t, []string{c.Admin.Socket, c.State.Dir, c.Metrics.Listen, c.Language}, []string{"/tmp/admin.sock", dir + "/state", "10.0.0.5:9145", "es"})
 	equal(t, c.Apps["chat"], &App{
 		Name:        "chat",
 		Production:  []string{"chat.example.com", "xn--bcher-kva.example.com", "dot.example.com"},

@@ -153,7 +153,7 @@ func TestUnknownKeysAreRefusedAtEveryLevel(t *testing.T) {
 			name: "logs",
 			top:  "logs: { format: json }\n",
 			want: []string{
-				"6: logs.format: unknown key; known here: dir",
+				"6: logs.format: unknown key; known here: dir, keep, max_age, max_size, total_size",
 			},
 		},
 		{

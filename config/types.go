@@ -108,4 +108,14 @@ type Metrics struct {
 type Logs struct {
 	// Dir is the directory that holds <app>/{blue,green}.log and <app>/access-{blue,green}.log; default /var/log.
 	Dir string `yaml:"dir"`
+	// MaxSize is the size at which a file is rotated; at least 64k, default 100MB.
+	MaxSize Bytes `yaml:"max_size"`
+	// MaxAge is the age at which what was rotated out is removed. A file that stays small is rotated after
+	// max_age/keep; at least 1h, default 720h.
+	MaxAge time.Duration `yaml:"max_age"`
+	// Keep is how many files that were rotated out of each are kept; default 10.
+	Keep int `yaml:"keep" jsonschema:"minimum=1"`
+	// TotalSize is what all files of an app may take, the oldest being removed first; at least eight times
+	// max_size, for of the four files the newest that was rotated out is always kept; default 2GB.
+	TotalSize Bytes `yaml:"total_size"`
 }

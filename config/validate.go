@@ -16,6 +16,7 @@ import (
 func validate(c *Config, r *report, service func(string) error) {
 	validateEdge(&c.Edge, r)
 	validateTracing(&c.Tracing, r)
+	validateLogs(c.Logs, r)
 	validateDisk(c.Disk, r)
 	validateMetrics(&c.Metrics, r)
 	oneOf(r, "language", c.Language, "en", "es")

@@ -20,7 +20,7 @@ type hosted struct {
 	section config.App // what the runtime was made from
 	runtime closingRuntime
 	front   *front
-	log     *accessLog
+	logs    *appLogs
 	judge   *judge
 	stop    func() // ends the app's Run and waits; nil before run
 }
@@ -35,10 +35,10 @@ type closingRuntime interface {
 // open restores an app as its state says. The state comes first: an edge that
 // does not own it must not look after the app's instances either.
 func (e *edge) open(app *config.App, f *front, newRuntime func(*config.App) (closingRuntime, error)) (*hosted, error) {
-	log, judge := newAccessLog(e.config, app.Name, e.log), newJudge(e.metrics, app)
+	logs, judge := newAppLogs(e.config, app.Name, e.log, e.alerts.Tell), newJudge(e.metrics, app)
 	opened, err := switcher.Open(switcher.Options{
 		App: app.Name, Dir: appsDir(e.config), FirstActive: e.options.FirstActive,
-		Settings: e.settings(app, f, nil), Probes: e.probes(app.Health.Timeout), AccessLog: log.handler,
+		Settings: e.settings(app, f, nil), Probes: e.probes(app.Health.Timeout), AccessLog: logs.handler,
 		Recorder: recorders(e.metrics, app.Name), Tracer: e.tracers(app.Name), Notify: e.alerts.Tell, Judge: judge.switcher(),
 		Logger: e.log, Origin: e.origin, Failpoint: e.options.Failpoint,
 	})
@@ -50,9 +50,9 @@ func (e *edge) open(app *config.App, f *front, newRuntime func(*config.App) (clo
 		opened.Close()
 		return nil, err
 	}
-	opened.Apply(e.settings(app, f, runtime))
+	opened.Apply(e.settings(app, f, logs.collecting(runtime)))
 	e.endings.begin(opened)
-	return &hosted{app: opened, section: *app, runtime: runtime, front: f, log: log, judge: judge}, nil
+	return &hosted{app: opened, section: *app, runtime: runtime, front: f, logs: logs, judge: judge}, nil
 }
 
 // newRuntimeOrBroken never fails: what an app's containers serve is worth more

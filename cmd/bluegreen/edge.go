@@ -88,7 +88,7 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 	e.alerts = e.newAlerts(o.Config)
 	e.figures = e.metrics.Handler(e.state, e.log)
 	e.admin = admin.New(admin.Options{
-		Apps: e.sortedApps, Certificates: e.certificates, Reload: e.reload, Link: e.link, Dashboard: e.openDashboard, Metrics: e.figures,
+		Apps: e.sortedApps, Certificates: e.certificates, Reload: e.reload, Link: e.link, Dashboard: e.openDashboard, Metrics: e.figures, Logs: e.readLogs,
 		TestAlerts: e.testAlerts, Alerts: e.alertStatus, Version: o.Version, Logger: e.log,
 	})
 	if e.listeners, err = e.openListeners(o.Config); err != nil {
@@ -195,9 +195,13 @@ func (e *edge) launch(h *hosted) {
 	e.running.Go(func() error {
 		defer close(done)
 		defer stop()
+		behind, stopLogs := context.WithCancel(context.WithoutCancel(ctx)) // an instance may be removed until the very end
 		var both errgroup.Group
-		both.Go(func() error { return wrap("running app "+h.app.Name(), h.app.Run(ctx)) })
-		both.Go(func() error { return wrap("writing the access log of "+h.app.Name(), h.log.run(ctx)) })
+		both.Go(func() error {
+			defer stopLogs()
+			return wrap("running app "+h.app.Name(), h.app.Run(ctx))
+		})
+		both.Go(func() error { return wrap("writing the logs of "+h.app.Name(), h.logs.run(behind)) })
 		return both.Wait()
 	})
 }

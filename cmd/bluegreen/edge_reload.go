@@ -192,7 +192,7 @@ func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[
 		}
 		old := h.front
 		h.section, h.front = *app, fronts[name]
-		h.app.Apply(e.settings(app, h.front, h.runtime))
+		h.app.Apply(e.settings(app, h.front, h.logs.collecting(h.runtime)))
 		h.judge.setRules(app)
 		if old != h.front {
 			old.close()
@@ -248,7 +248,7 @@ func (e *edge) newRuntimes(next *config.Config) (fresh map[string]closingRuntime
 		}
 		for _, h := range closed {
 			h.runtime, _ = e.newRuntimeOrBroken(&h.section)
-			h.app.Apply(e.settings(&h.section, h.front, h.runtime))
+			h.app.Apply(e.settings(&h.section, h.front, h.logs.collecting(h.runtime)))
 		}
 	}
 	for _, processes := range []bool{false, true} {
