@@ -48,8 +48,8 @@ func (a *assembler) stream(name string) *replay {
 	return s
 }
 
-// add takes a frame; more says that another one is here already.
-func (a *assembler) add(f frame, more bool) error {
+// add takes a frame.
+func (a *assembler) add(f frame) error {
 	s := a.stream(f.stream)
 	if s.open && !f.time.Equal(s.time) { // its writer ended without ending it
 		a.line(f.stream, s, len(s.text), false)
@@ -63,7 +63,7 @@ func (a *assembler) add(f frame, more bool) error {
 	if ended {
 		a.line(f.stream, s, len(s.text), false)
 	}
-	if len(a.batch) > 0 && (!more || len(a.batch) >= batchLines || a.bytes >= batchBytes) {
+	if len(a.batch) >= batchLines || a.bytes >= batchBytes {
 		return a.deliver()
 	}
 	return nil

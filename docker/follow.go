@@ -21,7 +21,7 @@ const (
 	// The two streams of a container are logged by two goroutines of the engine,
 	// which may write a little out of order: lines so much older than the newest
 	// one are looked at again.
-	disorder = 2 * time.Second
+	disorder = time.Second
 
 	fewFrames  = 100
 	mostFrames = 1 << 20
@@ -93,11 +93,13 @@ func (f *follower) look(ctx context.Context, ended bool) (passed int, err error)
 	options := client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true}
 	var since time.Time
 	if newest := f.cursor.Newest(); !newest.IsZero() {
-		options.Tail = strconv.Itoa(f.frames)
 		since = newest.Add(-disorder)
-		passed, err = f.read(ctx, options, since, ended)
-		if !errors.Is(err, errTooFew) {
-			return passed, err
+		for n := f.frames; n <= mostFrames; n *= 16 {
+			options.Tail = strconv.Itoa(n)
+			passed, err = f.read(ctx, options, since, ended)
+			if !errors.Is(err, errTooFew) {
+				return passed, err
+			}
 		}
 		options.Tail = ""
 		options.Since = fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond())
@@ -146,13 +148,13 @@ func (f *follower) read(ctx context.Context, options client.ContainerLogsOptions
 		}
 		recent++
 		if err == nil {
-			err = a.add(next, frames.waiting())
+			err = a.add(next)
 		}
 		if err != nil {
 			return a.passed, e.explain(watched, doing, err)
 		}
 	}
-	f.frames = min(fewFrames+2*recent, mostFrames)
+	f.frames = fewFrames + 2*recent
 	err = a.end(ended)
 	if a.gap() {
 		f.runtime.options.Logger.WarnContext(ctx, "the engine has dropped lines of a container before they could be read: they are lost",

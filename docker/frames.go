@@ -37,9 +37,6 @@ func newFrames(r io.Reader, heard func()) *frames {
 	return &frames{from: bufio.NewReaderSize(r, 64<<10), heard: heard}
 }
 
-// waiting reports whether more is here already.
-func (f *frames) waiting() bool { return f.from.Buffered() > 0 }
-
 func (f *frames) next() (frame, error) {
 	var header [8]byte
 	if _, err := io.ReadFull(f.from, header[:]); err != nil {

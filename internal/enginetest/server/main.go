@@ -23,6 +23,8 @@ func main() {
 	unhealthy := flag.Bool("unhealthy", false, "answer 503 to every health check")
 	slow := flag.Duration("slow", 0, "time before it listens, or exits")
 	lingers := flag.Bool("lingers", false, "ignore the stop signal")
+	lines := flag.Int("lines", 0, "number of numbered lines to write to both streams, in turn")
+	pace := flag.Duration("pace", 0, "pause after every hundred of them")
 	flag.Parse()
 
 	log.SetFlags(0)
@@ -33,6 +35,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "fatal: cannot go on")
 		os.Exit(*exit)
 	}
+	go number(*lines, *pace)
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
 	go func() {
@@ -45,6 +48,30 @@ func main() {
 	}()
 	time.Sleep(*slow)
 	log.Fatal(http.ListenAndServe(":"+strconv.Itoa(*port), routes(*release, *unhealthy)))
+}
+
+// number writes numbered lines, even ones to standard output and odd ones to
+// standard error. Some are long, some are not UTF-8.
+func number(lines int, pace time.Duration) {
+	for n := range lines {
+		to := os.Stdout
+		if n%2 == 1 {
+			to = os.Stderr
+		}
+		text := fmt.Sprintf("line %d ", n) + strings.Repeat("x", n%400)
+		switch {
+		case n%4999 == 0:
+			text += strings.Repeat("ñ", 20_000) // longer than the engine keeps in one piece
+		case n == 777:
+			text += strings.Repeat("é", 100_000) // longer than a line may be
+		case n%499 == 0:
+			text += "\xff\xfe"
+		}
+		fmt.Fprintln(to, text)
+		if n%100 == 99 && pace > 0 {
+			time.Sleep(pace)
+		}
+	}
 }
 
 func routes(release string, unhealthy bool) http.Handler {
