@@ -70,6 +70,8 @@ func TestWrongRequestsAreToldWithoutAnyChange(t *testing.T) {
 		{"negative bake", "POST", "/v1/apps/chat/switch", `{"bake": -1}`, 400, "cannot be negative"},
 		{"bake that is no duration", "GET", "/v1/apps/chat/plan?bake=soon", "", 400, "not a duration"},
 		{"unknown parameter", "GET", "/v1/apps/chat/plan?bakke=1m", "", 400, `unknown parameter "bakke"`},
+		{"comparison of no time", "GET", "/v1/apps/chat/compare?since=soon", "", 400, "not a duration"},
+		{"comparison of a day", "GET", "/v1/apps/chat/compare?since=24h", "", 400, "since must be from 1s"},
 		{"unknown operation", "GET", "/v1/apps/chat/events?operation=x", "", 404, `"x" is not known`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

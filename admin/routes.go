@@ -36,6 +36,7 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/apps/{app}/plan", ScopeRead, s.withApp(planSwitch)},
 		{"GET", "/v1/apps/{app}/logs", ScopeRead, s.withApp(s.readLogs)},
 		{"GET", "/v1/apps/{app}/events", ScopeRead, s.withApp(followEvents)},
+		{"GET", "/v1/apps/{app}/compare", ScopeRead, s.withApp(s.compare)},
 		{"GET", "/v1/apps/{app}/notify", ScopeRead, s.withApp(s.showAlerts)},
 
 		{"POST", "/v1/apps/{app}/deploy", ScopeDeploy, s.operation(deploy)},

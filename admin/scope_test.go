@@ -30,6 +30,7 @@ func TestEveryRequestNeedsItsScope(t *testing.T) {
 		"GET /v1/apps/{app}/history":        ScopeRead,
 		"GET /v1/apps/{app}/logs":           ScopeRead,
 		"GET /v1/apps/{app}/plan":           ScopeRead,
+		"GET /v1/apps/{app}/compare":        ScopeRead,
 		"GET /v1/apps/{app}/events":         ScopeRead,
 		"POST /v1/apps/{app}/deploy":        ScopeDeploy,
 		"POST /v1/apps/{app}/discard":       ScopeDeploy,

@@ -34,6 +34,8 @@ type Options struct {
 	Alerts func(app string) Alerts
 	// Dashboard makes a link to the dashboard for somebody; nil refuses.
 	Dashboard func(who switcher.Actor, scope Scope, app string) (DashboardLink, error)
+	// Compare puts that much of both slots' traffic side by side; nil refuses.
+	Compare func(app *switcher.App, span time.Duration) (Comparison, error)
 	// Reload applies the configuration file anew; nil refuses.
 	Reload func(context.Context) error
 	// Metrics answers what Prometheus asks; nil means that there is nothing.

@@ -94,7 +94,7 @@ func Ranks(a, b Histogram) (larger, chance float64) {
 	larger = wins / (n * m)
 	variance := n * m / 12 * (all + 1 - ties/(all*(all-1)))
 	if all < 2 || variance <= 0 {
-		return larger, 1
+		return larger, 0.5 // all are equal
 	}
 	return larger, above((wins - n*m/2 - 0.5) / math.Sqrt(variance))
 }
