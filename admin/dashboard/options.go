@@ -23,8 +23,6 @@ type Options struct {
 	// Figures returns what happened on a route of a slot since from, in steps,
 	// oldest first.
 	Figures func(app string, route switcher.RouteName, slot switcher.Colour, from time.Time, step time.Duration) []Figures
-	// Usage returns what a slot's instance uses; false: it is not known.
-	Usage func(app string, slot switcher.Colour) (Usage, bool)
 	// Lines returns the last lines that a slot's instances wrote, oldest first.
 	Lines func(app string, slot switcher.Colour, n int) ([]Line, error)
 	// Drain returns how long what a slot has in flight may last.
@@ -64,13 +62,6 @@ type Figures struct {
 	Requests int64
 	Errors   int64
 	P50, P99 time.Duration // of the time to answer
-}
-
-// Usage is what an instance uses.
-type Usage struct {
-	CPU      float64 // in processors
-	Memory   int64   // bytes
-	Restarts int
 }
 
 // Line is one line that an instance wrote.

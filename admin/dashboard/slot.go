@@ -85,7 +85,7 @@ func (v *visit) slot(st switcher.Status, c switcher.Colour, checks []switcher.He
 	}
 	view.InFlight, view.Upgraded = w.whole(s.InFlight), w.whole(s.Upgraded)
 	v.addProbes(&view, checks)
-	v.addUsage(&view, st.App)
+	v.addUsage(&view, s.Usage)
 	return view
 }
 
@@ -113,14 +113,10 @@ func (v *visit) addProbes(view *slotView, probes []switcher.HealthCheck) {
 	view.BarsSay = v.words.t("probes", v.words.n("probes", int64(len(view.Bars))), v.words.n("failed", int64(failed)))
 }
 
-func (v *visit) addUsage(view *slotView, app string) {
-	if v.server.options.Usage == nil {
+func (v *visit) addUsage(view *slotView, u *switcher.UsageStatus) {
+	if u == nil {
 		return
 	}
-	u, known := v.server.options.Usage(app, view.Colour)
-	if !known {
-		return
-	}
-	view.CPU, view.Memory = v.words.percent(u.CPU), v.words.bytes(u.Memory)
+	view.CPU, view.Memory = v.words.percent(u.Processors), v.words.bytes(u.Memory)
 	view.Restarts, view.Restless = v.words.whole(int64(u.Restarts)), u.Restarts > 0
 }

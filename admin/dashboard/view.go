@@ -16,7 +16,7 @@ import (
 // overviewPage shows all apps.
 type overviewPage struct {
 	frame
-	Apps []appCard
+	Cards []appCard
 }
 
 // appCard is one app of the overview.
@@ -130,7 +130,7 @@ func (s *Server) showOverview(v *visit, w http.ResponseWriter, r *http.Request) 
 		if st.Operation != nil {
 			card.Doing = v.words.t("running", v.words.t("kind."+string(st.Operation.Kind)), st.Operation.Actor)
 		}
-		p.Apps = append(p.Apps, card)
+		p.Cards = append(p.Cards, card)
 	}
 	s.show(w, v.words, http.StatusOK, part(r, "overview"), p)
 }
@@ -238,10 +238,32 @@ func (v *visit) bake(st switcher.Status, now time.Time) *bakeView {
 	if r := st.Slots[st.Active].Release; r != nil {
 		view.Release = short(r)
 	}
+	v.addVerdict(view, b.Verdict)
 	if whole > 0 {
 		view.Done = int(min(1000, max(0, 1000*now.Sub(b.Began)/whole)))
 	}
 	return view
+}
+
+// addVerdict tells what the figures say so far.
+func (v *visit) addVerdict(view *bakeView, verdict *switcher.Verdict) {
+	if verdict == nil {
+		return
+	}
+	view.State, view.Verdict = outcomeState(verdict.Outcome), v.words.t("verdict."+string(verdict.Outcome))
+	for _, f := range verdict.Findings {
+		view.Rules = append(view.Rules, finding{outcomeState(f.Outcome), v.words.t("outcome." + string(f.Outcome)), f.Rule, f.Text})
+	}
+}
+
+func outcomeState(o switcher.Outcome) string {
+	switch o {
+	case switcher.Good:
+		return "good"
+	case switcher.Bad:
+		return "bad"
+	}
+	return "busy"
 }
 
 func (v *visit) drain(st switcher.Status, now time.Time) *statusLine {

@@ -87,6 +87,10 @@ func TestNoTextIsMissing(t *testing.T) {
 	for _, s := range []admin.Scope{admin.ScopeRead, admin.ScopeDeploy, admin.ScopeOperate, admin.ScopeAdmin} {
 		wants("a scope", "scope."+s.String())
 	}
+	for _, o := range []switcher.Outcome{switcher.Good, switcher.Bad, switcher.Undecided} {
+		wants("a verdict", "verdict."+string(o))
+		wants("a verdict", "outcome."+string(o))
+	}
 	for _, h := range []switcher.HealthStatus{switcher.Healthy, switcher.Unhealthy, switcher.Unknown} {
 		wants("a health", "health."+string(h)+".word")
 	}

@@ -29,8 +29,9 @@ type Page struct {
 }
 
 // Open starts a browser that ends with the test. Without Chromium the test is
-// skipped, or fails when CI is set.
-func Open(t testing.TB) *Page {
+// skipped, or fails when CI is set. It finds the hosts on loopback, and takes
+// any certificate for theirs.
+func Open(t testing.TB, hosts ...string) *Page {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -46,6 +47,13 @@ func Open(t testing.TB) *Page {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.UserDataDir(dir), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("hide-scrollbars", true), chromedp.Flag("lang", "en"))
+	if len(hosts) > 0 {
+		var rules []string
+		for _, host := range hosts {
+			rules = append(rules, "MAP "+host+" 127.0.0.1")
+		}
+		options = append(options, chromedp.Flag("host-resolver-rules", strings.Join(rules, ",")), chromedp.Flag("ignore-certificate-errors", true))
+	}
 	allocator, closeAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, closeBrowser := chromedp.NewContext(allocator)
 	p := &Page{t: t, ctx: ctx}
@@ -169,9 +177,20 @@ func (p *Page) Wait(selector, text string) {
 // Look sets the size of the window and the preferred colours, light or dark.
 func (p *Page) Look(width, height int64, scheme string) {
 	p.t.Helper()
+	p.look(width, height, 1, scheme)
+}
+
+// LookSharp is Look with two pixels for each.
+func (p *Page) LookSharp(width, height int64, scheme string) {
+	p.t.Helper()
+	p.look(width, height, 2, scheme)
+}
+
+func (p *Page) look(width, height int64, scale float64, scheme string) {
+	p.t.Helper()
 	p.do("setting the window", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-			Width: width, Height: height, DeviceScaleFactor: 1,
+			Width: width, Height: height, DeviceScaleFactor: scale,
 		})
 		if err == nil {
 			_, err = chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"sofiacall.com/bluegreen/internal/browsertest"
+)
+
+const doorHost = "bluegreen.example.com"
+
+// withDoor configures a dashboard behind a sign-in and returns its address. The
+// users have their names as passwords.
+func (e *testEdge) withDoor(users map[string]string) (address string) {
+	e.t.Helper()
+	var section strings.Builder
+	port := freePorts(e.t, 1)[0]
+	fmt.Fprintf(&section, "admin: { socket: %s, listen: \"127.0.0.1:%d\", host: %s, users: { ", e.socket(), port, doorHost)
+	for user, scope := range users {
+		hash, err := bcrypt.GenerateFromPassword([]byte(user), 10)
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		fmt.Fprintf(&section, "%s: { password: '%s', scope: %s }, ", user, hash, scope)
+	}
+	e.edit("admin: { socket: "+e.socket()+" }", section.String()+"} }")
+	return "https://" + net.JoinHostPort(doorHost, strconv.Itoa(port))
+}
+
+// signedIn is a browser in which a user has signed in.
+func (e *testEdge) signedIn(address, user string) *browsertest.Page {
+	e.t.Helper()
+	p := browsertest.Open(e.t, doorHost)
+	p.Look(390, 844, "dark")
+	p.Go(address)
+	p.Wait("h1", "Sign in")
+	p.Type("#user", user)
+	p.Type("#password", user)
+	p.Click("main button")
+	p.Wait("h1", e.App)
+	return p
+}
+
+// The dashboard opens on a phone, with a certificate of the edge's own issuer,
+// for those who are users of it, and as what they are.
+func TestTheDashboardOpensOnAPhoneBehindASignIn(t *testing.T) {
+	t.Parallel()
+	e := newTestEdge(t, "")
+	address := e.withDoor(map[string]string{"maria": "operate", "jose": "read"})
+	e.start()
+	e.deploy("v1")
+	e.deploy("v2")
+
+	p := browsertest.Open(t, doorHost)
+	p.Look(360, 740, "light")
+	p.Go(address + "/apps/chat/switch")
+	p.Wait("h1", "Sign in")
+	p.Accessible("the sign-in")
+	p.Expect("status of 403")
+	p.Type("#user", "maria")
+	p.Type("#password", "a guess")
+	p.Click("main button")
+	p.Wait("#problem", "Wrong user or password")
+	p.Type("#password", "maria")
+	p.Click("main button")
+	p.Wait("h1", "Switch to Green") // which was asked for at first
+	p.Accessible("the switch on a phone")
+	p.Type("#confirm", "v2")
+	p.Click("#go")
+	p.Wait("#slot-green .tag", "Live")
+	e.await("recorded as maria's", func() bool { return strings.Contains(e.must("history").stdout, "maria") })
+
+	other := e.signedIn(address, "jose")
+	other.Wait("#actions", "You may look")
+	if n := browsertest.Eval[int](other, "document.querySelectorAll('#actions a, #actions button').length"); n != 0 {
+		t.Errorf("who may only look is shown %d buttons", n)
+	}
+	e.edit("scope: read", "scope: operate")
+	e.fails(3, []string{"a running edge cannot change admin"}, "reload")
+}
