@@ -142,7 +142,7 @@ func TestWhatCannotBeDoneSaysWhy(t *testing.T) {
 	wants(switcher.KindSwitch, "No release is in test.")
 	wants(switcher.KindRollback, "No previous release is warm.")
 	s.Deploy(t, "two")
-	wants(switcher.KindCleanup, "A release is in test: switch or discard it first.")
+	wants(switcher.KindCleanup, "A release is in test.")
 	wants(switcher.KindConfirm, "No bake is going on.")
 	s.Switch(t)
 	wants(switcher.KindSwitch, "Baking: confirm or roll back first.")

@@ -46,8 +46,8 @@ func reachOf(name string) reach {
 type chart struct {
 	ID     string
 	Title  string
-	Top    string // of the scale, which begins at 0
-	Half   string
+	Scale  []string // from the top down, evenly
+	Grid   string   // a line for each
 	Lines  []line
 	Marks  []mark
 	Legend []entry
@@ -86,18 +86,58 @@ type course struct {
 	values []float64
 }
 
-// plot draws courses over one scale, and tells their newest values by write.
-func plot(c chart, from, to time.Time, least float64, courses []course, write func(float64) string) chart {
-	top := least
-	for _, one := range courses {
-		for _, v := range one.values {
-			if !math.IsNaN(v) {
-				top = max(top, v)
+// scale puts values between 0 and 1.
+type scale struct {
+	place func(v float64) float64
+	marks []float64 // from the top down, evenly
+	fills bool      // the area below a line means something
+}
+
+// linear begins at 0 and ends at a round number that is at least the least.
+func linear(courses []course, least float64) scale {
+	top := niceTop(max(least, extreme(courses, math.Max, 0)))
+	return scale{func(v float64) float64 { return v / top }, []float64{top, top / 2, 0}, true}
+}
+
+// logarithmic goes from one power of ten to another: a single slow second must
+// not make all others look the same.
+func logarithmic(courses []course, unit float64) scale {
+	high := math.Ceil(math.Log10(extreme(courses, math.Max, unit)))
+	low := min(math.Floor(math.Log10(extreme(courses, math.Min, unit))), high-1)
+	var marks []float64
+	for power := high; power >= low; power-- {
+		marks = append(marks, math.Pow(10, power))
+	}
+	return scale{func(v float64) float64 { return (math.Log10(v) - low) / (high - low) }, marks, false}
+}
+
+// extreme is the largest or smallest value above 0 of all courses; without any
+// the fallback.
+func extreme(courses []course, of func(x, y float64) float64, fallback float64) float64 {
+	found := math.NaN()
+	for _, c := range courses {
+		for _, v := range c.values {
+			switch {
+			case math.IsNaN(v) || v <= 0:
+			case math.IsNaN(found):
+				found = v
+			default:
+				found = of(found, v)
 			}
 		}
 	}
-	top = niceTop(top)
-	c.Top, c.Half = write(top), write(top/2)
+	if math.IsNaN(found) {
+		return fallback
+	}
+	return found
+}
+
+// plot draws courses over one scale, and tells their newest values by write.
+func plot(c chart, from, to time.Time, s scale, courses []course, write func(float64) string) chart {
+	for i, mark := range s.marks {
+		c.Scale = append(c.Scale, write(mark))
+		c.Grid += fmt.Sprintf("M0 %.1fH%.0f", 1+(chartHeight-2)*float64(i)/float64(len(s.marks)-1), chartWidth)
+	}
 	var said []string
 	for _, one := range courses {
 		newest := "–"
@@ -106,12 +146,12 @@ func plot(c chart, from, to time.Time, least float64, courses []course, write fu
 		}
 		c.Legend = append(c.Legend, entry{one.colour, one.minor, one.name, newest})
 		said = append(said, one.name+" "+newest)
-		path, area := one.draw(from, to, top)
+		path, area := one.draw(from, to, s)
 		if path == "" {
 			continue
 		}
 		l := line{Colour: one.colour, Minor: one.minor, Path: path}
-		if !one.minor {
+		if s.fills {
 			l.Area = area
 		}
 		c.Lines = append(c.Lines, l)
@@ -121,7 +161,7 @@ func plot(c chart, from, to time.Time, least float64, courses []course, write fu
 }
 
 // draw makes a path of a course, with a gap where there is no value.
-func (c course) draw(from, to time.Time, top float64) (path, area string) {
+func (c course) draw(from, to time.Time, s scale) (path, area string) {
 	var p, a strings.Builder
 	began, last := -1.0, 0.0
 	end := func() {
@@ -136,7 +176,7 @@ func (c course) draw(from, to time.Time, top float64) (path, area string) {
 			continue
 		}
 		x := chartWidth * float64(c.at[i].Sub(from)) / float64(to.Sub(from))
-		y := chartHeight - (chartHeight-2)*min(1, v/top) - 1
+		y := chartHeight - (chartHeight-2)*max(0, min(1, s.place(v))) - 1
 		if began < 0 {
 			began = x
 			fmt.Fprintf(&p, "M%.1f %.1f", x, y)
@@ -202,10 +242,10 @@ func (v *visit) charts(app *switcher.App, r reach, now time.Time, history []swit
 		rate, errors, latency = append(rate, one), append(errors, two), append(latency, p99, p50)
 	}
 	all := []chart{
-		plot(chart{ID: "rate", Title: w.t("chart.rate")}, from, to, 1, rate, func(v float64) string { return w.figure(v) + w.t("persecond") }),
-		plot(chart{ID: "errors", Title: w.t("chart.errors")}, from, to, 0.01, errors, w.percent),
-		plot(chart{ID: "latency", Title: w.t("chart.latency")}, from, to, 0.001, latency,
-			func(v float64) string { return w.latency(time.Duration(v * float64(time.Second))) }),
+		plot(chart{ID: "rate", Title: w.t("chart.rate")}, from, to, linear(rate, 1), rate, func(v float64) string { return w.figure(v) + w.t("persecond") }),
+		plot(chart{ID: "errors", Title: w.t("chart.errors")}, from, to, linear(errors, 0.01), errors, w.percent),
+		plot(chart{ID: "latency", Title: w.t("chart.latency")}, from, to, logarithmic(latency, 0.001), latency,
+			func(v float64) string { return w.latency(time.Duration(math.Round(v * float64(time.Second)))) }),
 	}
 	for i := range all {
 		all[i].Marks, all[i].From = moves(history, from, to), w.t("chart.from", w.about(r.For))

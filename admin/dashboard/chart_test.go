@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -58,8 +59,8 @@ func TestChartsShowBothColoursAndWhenProductionMoved(t *testing.T) {
 			t.Errorf("%s: marks at %v, want one at 3/5 of the width", charts[i].Title, charts[i].Marks)
 		}
 	}
-	if top := charts[0].Top; top != "100/s" {
-		t.Errorf("the scale of the requests ends at %s", top)
+	if got, want := fmt.Sprint(charts[0].Scale, charts[2].Scale), "[100/s 50.0/s 0/s] [100\u202fms 10.0\u202fms 1.00\u202fms]"; got != want {
+		t.Errorf("the scales of requests and latency are %s, want %s", got, want)
 	}
 	// Where nothing was asked there is no latency, not one of 0.
 	for _, l := range charts[2].Lines {

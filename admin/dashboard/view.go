@@ -165,6 +165,9 @@ func (v *visit) app(app *switcher.App, r *http.Request) appPage {
 			p.Alerts = append(p.Alerts, text)
 		}
 	}
+	if st.Bake != nil && st.Phase == switcher.PhaseBaking {
+		p.Phase += " · " + v.words.t("left", v.words.span(st.Bake.Until.Sub(now)))
+	}
 	p.Notes = v.notes(st, now)
 	p.Summary = v.summary(st, p.Operation)
 	for _, c := range p.Charts {

@@ -157,6 +157,8 @@ func (w words) span(d time.Duration) string {
 		return w.t("span.days", h/24)
 	case h > 0:
 		return w.t("span.hours", h, m)
+	case m > 0 && s == 0:
+		return w.t("about.minutes", m)
 	case m > 0:
 		return w.t("span.minutes", m, s)
 	}
