@@ -24,7 +24,7 @@ type Options struct {
 	// oldest first.
 	Figures func(app string, route switcher.RouteName, slot switcher.Colour, from time.Time, step time.Duration) []Figures
 	// Lines returns the last lines that a slot's instances wrote, oldest first.
-	Lines func(app string, slot switcher.Colour, n int) ([]Line, error)
+	Lines func(ctx context.Context, app string, slot switcher.Colour, n int) ([]Line, error)
 	// Drain returns how long what a slot has in flight may last.
 	Drain func(app string) switcher.DrainSettings
 	// Language that is spoken to browsers that ask for none of ours: en or es.

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -218,7 +219,7 @@ func TestScopeSaysWhatIsOffered(t *testing.T) {
 func TestHostileTextIsText(t *testing.T) {
 	const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>`
 	s := start(t, func(o *Options) {
-		o.Lines = func(string, switcher.Colour, int) ([]Line, error) {
+		o.Lines = func(context.Context, string, switcher.Colour, int) ([]Line, error) {
 			return []Line{{Stream: "stdout", Text: hostile}}, fmt.Errorf("reading: %s", hostile)
 		}
 		o.Certificates = func(string) []admin.Certificate {

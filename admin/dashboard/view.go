@@ -102,6 +102,7 @@ type certView struct {
 const (
 	historyShown = 8
 	linesShown   = 40
+	textShown    = 1000 // bytes of a line
 
 	// A page looks for news this often: in milliseconds, at rest and while
 	// something happens.
@@ -158,7 +159,7 @@ func (v *visit) app(app *switcher.App, r *http.Request) appPage {
 		Rollback: v.rollback(st, now), Bake: v.bake(st, now), Drain: v.drain(st, now),
 		Operation: v.operation(app, st, asked, now),
 		Charts:    v.charts(app, reach, now, history), Rows: v.figures(app, reach, now), Reach: v.words.about(reach.For),
-		History: v.history(history, now), Logs: v.logs(st), Certs: v.certificates(st.App, now), Now: now,
+		History: v.history(history, now), Logs: v.logs(r.Context(), st), Certs: v.certificates(st.App, now), Now: now,
 	}
 	for _, text := range []string{st.Error, st.Alert} {
 		if text != "" {
@@ -308,20 +309,31 @@ func (v *visit) history(records []switcher.Record, now time.Time) (all []event) 
 	return all
 }
 
-func (v *visit) logs(st switcher.Status) (all []logView) {
+func (v *visit) logs(ctx context.Context, st switcher.Status) (all []logView) {
 	if v.server.options.Lines == nil {
 		return nil
 	}
 	for _, c := range switcher.Colours() {
 		one := logView{Colour: c, Name: v.words.t("colour." + string(c))}
-		lines, err := v.server.options.Lines(st.App, c, linesShown)
+		lines, err := v.server.options.Lines(ctx, st.App, c, linesShown)
 		if err != nil {
 			one.Error = err.Error()
 		}
-		one.Lines = lines
+		for _, l := range lines {
+			l.Text = clip(l.Text)
+			one.Lines = append(one.Lines, l)
+		}
 		all = append(all, one)
 	}
 	return all
+}
+
+// clip shortens a line that would fill the page.
+func clip(text string) string {
+	if len(text) <= textShown {
+		return text
+	}
+	return strings.ToValidUTF8(text[:textShown], "") + " …"
 }
 
 func (v *visit) certificates(app string, now time.Time) (all []certView) {

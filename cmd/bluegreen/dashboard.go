@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -25,7 +26,7 @@ import (
 // there is a listener for it.
 func (e *edge) newDashboard(c *config.Config) (*dashboard.Server, error) {
 	o := dashboard.Options{
-		Apps: e.sortedApps, Certificates: e.certificatesOf, Figures: e.series, Drain: e.drainOf,
+		Apps: e.sortedApps, Certificates: e.certificatesOf, Figures: e.series, Lines: e.lastLines, Drain: e.drainOf,
 		Language: c.Language, Version: e.options.Version, Logger: e.log,
 	}
 	if e.listeners.dashboard != nil {
@@ -154,6 +155,22 @@ func figuresOf(f metrics.Figures) dashboard.Figures {
 		From: f.From, Span: f.To.Sub(f.From), Requests: f.Requests, Errors: f.Errors,
 		P50: f.Duration.Quantile(0.5), P99: f.Duration.Quantile(0.99),
 	}
+}
+
+// lastLines are the newest lines that the instances of a slot wrote.
+func (e *edge) lastLines(ctx context.Context, app string, slot switcher.Colour, n int) (lines []dashboard.Line, err error) {
+	err = e.readLogs(ctx, app, admin.LogQuery{Colour: slot, Lines: n}, admin.LogAnswer{
+		Line: func(raw []byte) error {
+			var l logLine
+			if json.Unmarshal(raw, &l) != nil {
+				l.Message = string(raw)
+			}
+			lines = append(lines, dashboard.Line{Time: l.Time, Stream: l.Stream, Text: l.Message})
+			return nil
+		},
+		Idle: func() error { return nil },
+	})
+	return lines, err
 }
 
 // listenDashboard opens the listener behind the sign-in, if there is to be one.

@@ -66,6 +66,7 @@ func TestAReleaseIsSwitchedAndRolledBackByClicking(t *testing.T) {
 	p.Wait("#slot-green .release", "v2")
 	p.Wait("#why-switch", "v2 goes live")
 	p.Wait("#chart-rate .legend", "/s")
+	p.Wait("#log-green", "listening")
 
 	p.Click("#do-switch")
 	p.Wait("h1", "Switch to Green")
