@@ -18,7 +18,7 @@ import (
 
 func main() {
 	release := flag.String("release", "unnamed", "what / answers with")
-	port := flag.Int("port", 3000, "port to listen on")
+	port := flag.Int("port", defaultPort(), "port to listen on; default $PORT, or 3000")
 	exit := flag.Int("exit", -1, "say two lines and exit with this code")
 	unhealthy := flag.Bool("unhealthy", false, "answer 503 to every health check")
 	slow := flag.Duration("slow", 0, "time before it listens, or exits")
@@ -115,4 +115,11 @@ func routes(release string, unhealthy bool) http.Handler {
 		os.Exit(code)
 	})
 	return mux
+}
+
+func defaultPort() int {
+	if port, err := strconv.Atoi(os.Getenv("PORT")); err == nil {
+		return port
+	}
+	return 3000
 }
