@@ -160,12 +160,3 @@ func (f *fake) heard() string {
 	f.told = nil
 	return said
 }
-
-// rehearse runs a Notifier that tells a fake team, in a folder of its own.
-func rehearse(t *testing.T, f *fake, s Settings) *Notifier {
-	t.Helper()
-	n := New(Options{Dir: t.TempDir(), Settings: s})
-	n.send = f.send
-	start(t, n)
-	return n
-}

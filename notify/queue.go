@@ -269,14 +269,26 @@ func (n *Notifier) ended(sv *service, a *attempt, lost int, err error) {
 	switch {
 	case err == nil:
 		sv.queue = slices.DeleteFunc(sv.queue, func(m *message) bool { return m == a.message })
-		if sv.failures > 0 {
-			n.log.Info("messages are delivered again", "service", sv.name)
-		}
-		sv.failures, sv.after, sv.lost = 0, time.Time{}, sv.lost-lost
+		n.works(sv, lost)
 	case !abandoned:
 		n.failed(sv, a.message, err.Error(), now)
 	}
 	n.changed()
+}
+
+// works takes in that a service has taken a message, which told how many were
+// lost. If it was away, what waits need not wait any longer; after one failure
+// alone, the message may have been to blame.
+func (n *Notifier) works(sv *service, told int) {
+	if sv.failures > 0 {
+		n.log.Info("messages are delivered again", "service", sv.name)
+	}
+	if sv.failures > 1 {
+		for _, m := range sv.queue {
+			m.after = time.Time{}
+		}
+	}
+	sv.failures, sv.after, sv.lost = 0, time.Time{}, max(0, sv.lost-told)
 }
 
 // failed puts off the service and, for longer and longer, the message.

@@ -153,6 +153,19 @@ func TestOneRefusedMessageDoesNotHoldUpOthers(t *testing.T) {
 	})
 }
 
+func TestNothingWaitsAnyLongerOnceAServiceIsBack(t *testing.T) {
+	n := New(Options{Dir: t.TempDir(), Settings: settingsFor(someURL)})
+	n.Tell(event(switcher.NoticeSwitched))
+	sv := n.services[n.order[0]]
+	for failures, want := range map[int]bool{1: false, 2: true, 9: true} {
+		sv.failures, sv.queue[0].after = failures, time.Now().Add(time.Hour)
+		n.works(sv, 0)
+		if at := sv.queue[0].after.IsZero(); at != want {
+			t.Errorf("after %d failures in a row the next message is free: %v, want %v", failures, at, want)
+		}
+	}
+}
+
 func TestHungAttemptsAreFewAndOneThatEndsLateStillCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release, begun := make(chan error), atomic.Int32{}
