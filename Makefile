@@ -15,7 +15,7 @@ RACE := $(shell test -n "$$CI" || command -v gcc >/dev/null || echo no)
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: need-go ## build the static binary bin/bluegreen
@@ -59,6 +59,14 @@ bench: build bin/tools/caddy ## measure beside nginx, HAProxy and Caddy (ROUNDS=
 	@scripts/bench.sh
 	CGO_ENABLED=0 go build -trimpath -o bin/bench ./bench
 	PATH=$$PATH:/usr/sbin bin/bench -rounds $(ROUNDS) -seconds $(SECONDS) -cases '$(CASES)' $(BENCH_FLAGS)
+
+# bluegreen beside a build of it that records nothing, laid over by bench/unmetered.
+.PHONY: bench-metrics
+bench-metrics: build bin/tools/caddy ## measure what metrics cost (ROUNDS=20 CASES='https1-12b h2-12b')
+	@scripts/bench.sh
+	CGO_ENABLED=0 go build -trimpath -o bin/bench ./bench
+	CGO_ENABLED=0 go build -trimpath -overlay bench/unmetered/overlay.json -ldflags '-s -w -X main.version=$(VERSION)-without-metrics' -o bin/unmetered/bluegreen ./cmd/bluegreen
+	PATH=$$PATH:/usr/sbin bin/bench -contenders bluegreen,bluegreen-other -other bin/unmetered/bluegreen -out bin/unmetered -rounds $(ROUNDS) -seconds $(SECONDS) -cases '$(or $(CASES),https1-12b h2-12b)' $(BENCH_FLAGS)
 
 .PHONY: profile
 profile: need-go ## take CPU profiles of bluegreen under small requests, into bin/profile

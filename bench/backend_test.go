@@ -74,7 +74,7 @@ func TestWebSocketEchoesWhatWasSaid(t *testing.T) {
 
 func TestConfigurationsCanBeWritten(t *testing.T) {
 	s := site{Dir: "/d", Hosts: []string{"a.bench.test", "b.bench.test"}, Address: "127.0.0.1:8443", Backend: "127.0.0.1:3001", Blue: 3001, Green: 3002, Files: 20000}
-	for name, p := range programs(map[string]string{caddy: "caddy", bluegreen: "bluegreen"}) {
+	for name, p := range programs(map[string]string{caddy: "caddy", bluegreen: "bluegreen", otherBuild: "other"}) {
 		var text strings.Builder
 		if err := p.config.Execute(&text, s); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -61,6 +61,9 @@ func (o options) wanted(name string) bool {
 // lineup returns the contenders of a run, in the order in which they are shown.
 func (o options) lineup() []string {
 	all := []string{nginx, haproxy, caddy, bluegreen}
+	if o.other != "" {
+		all = append(all, otherBuild)
+	}
 	if len(o.contenders) == 0 {
 		return all
 	}

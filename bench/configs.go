@@ -30,6 +30,12 @@ func parse(name, text string) *template.Template {
 // programs are the contenders that a run can start. binaries says where those
 // are that do not come with the system.
 func programs(binaries map[string]string) map[string]program {
+	edge := func(binary string) program {
+		return program{
+			binary: binary, config: parse(bluegreen, bluegreenConfig), file: "bluegreen.yaml",
+			run: func(file string) []string { return []string{"serve", "--config", file} },
+		}
+	}
 	return map[string]program{
 		nginx: {
 			binary: "nginx", config: parse(nginx, nginxConfig), file: "nginx.conf",
@@ -43,10 +49,8 @@ func programs(binaries map[string]string) map[string]program {
 			binary: binaries[caddy], config: parse(caddy, caddyConfig), file: "Caddyfile",
 			run: func(file string) []string { return []string{"run", "--adapter", "caddyfile", "--config", file} },
 		},
-		bluegreen: {
-			binary: binaries[bluegreen], config: parse(bluegreen, bluegreenConfig), file: "bluegreen.yaml",
-			run: func(file string) []string { return []string{"serve", "--config", file} },
-		},
+		bluegreen:  edge(binaries[bluegreen]),
+		otherBuild: edge(binaries[otherBuild]),
 	}
 }
 

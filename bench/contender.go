@@ -18,11 +18,15 @@ import (
 
 // The contenders, in the order in which they are shown.
 const (
-	nginx     = "nginx"
-	haproxy   = "haproxy"
-	caddy     = "caddy"
-	bluegreen = "bluegreen"
+	nginx      = "nginx"
+	haproxy    = "haproxy"
+	caddy      = "caddy"
+	bluegreen  = "bluegreen"
+	otherBuild = "bluegreen-other" // another build of it
 )
+
+// ours reports whether a contender is bluegreen, which starts its own backends.
+func ours(name string) bool { return name == bluegreen || name == otherBuild }
 
 // site is what every contender serves: the same hosts with the same
 // certificate, from the same backend.
@@ -129,7 +133,7 @@ func (c *contender) listening(ctx context.Context) error {
 // account notes the processes that belong to the contender now. Backends that
 // bluegreen has started are its children, but not its cost.
 func (c *contender) account() (err error) {
-	if c.name == bluegreen {
+	if ours(c.name) {
 		c.pids = []int{c.process.Process.Pid}
 		return nil
 	}

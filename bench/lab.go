@@ -32,7 +32,7 @@ func newLab(o options) (*lab, error) {
 	if err := writeCertificate(dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return &lab{options: o, dir: dir, port: 20000 + os.Getpid()%5000, programs: programs(map[string]string{caddy: o.caddy, bluegreen: o.bluegreen})}, nil
+	return &lab{options: o, dir: dir, port: 20000 + os.Getpid()%5000, programs: programs(map[string]string{caddy: o.caddy, bluegreen: o.bluegreen, otherBuild: o.other})}, nil
 }
 
 // close ends everything that was started and removes the folder, unless it is
@@ -123,7 +123,7 @@ func (l *lab) start(ctx context.Context, name string, hosts []string, backend st
 		return nil, err
 	}
 	l.running = append(l.running, c)
-	if name == bluegreen {
+	if ours(name) {
 		c.site.Backend = loopback(c.site.Blue)
 		if err := c.ask(ctx, "deploy", map[string]any{"commit": "r0"}); err != nil {
 			return nil, err

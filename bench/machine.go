@@ -45,11 +45,15 @@ func describe(o options) (m machine, err error) {
 		return m, err
 	}
 	m.Load, _, _ = strings.Cut(string(average), " ")
-	for program, command := range map[string][]string{
+	asked := map[string][]string{
 		nginx: {"nginx", "-v"}, haproxy: {"haproxy", "-v"}, "h2load": {"h2load", "--version"},
 		caddy: {"go", "version", "-m", o.caddy}, bluegreen: {o.bluegreen, "version"},
 		"openssl": {"openssl", "version"},
-	} {
+	}
+	if o.other != "" {
+		asked[otherBuild] = []string{o.other, "version"}
+	}
+	for program, command := range asked {
 		output, err := exec.Command(command[0], command[1:]...).CombinedOutput()
 		if err != nil {
 			return m, fmt.Errorf("asking %s for its version: %w: %s", program, err, output)

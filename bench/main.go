@@ -26,6 +26,7 @@ type options struct {
 	cases, contenders []string // empty: all
 	out               string   // folder of the results
 	bluegreen, caddy  string   // binaries
+	other             string   // binary; empty: none
 	proxyCPU          int
 	clientCPU         int
 	switches, windows int
@@ -63,6 +64,7 @@ func runBench(ctx context.Context, args []string) error {
 	flags.StringVar(&contenders, "contenders", "", "comma-separated names of the proxies to run; empty: all")
 	flags.StringVar(&o.out, "out", "bench/results", "folder for the results")
 	flags.StringVar(&o.bluegreen, "bluegreen", "bin/bluegreen", "the bluegreen to measure")
+	flags.StringVar(&o.other, "other", "", "another build of bluegreen, to measure beside the first; empty: none")
 	flags.StringVar(&o.caddy, "caddy", "bin/tools/caddy", "the Caddy to measure")
 	flags.IntVar(&o.proxyCPU, "proxy-cpu", 1, "core of the proxies")
 	flags.IntVar(&o.clientCPU, "client-cpu", 0, "core of the client and the backend")
@@ -78,7 +80,10 @@ func runBench(ctx context.Context, args []string) error {
 	if o.rounds < 1 || o.seconds < 0.1 {
 		return errors.New("a run needs at least one round of 0.1 seconds")
 	}
-	for _, file := range []*string{&o.bluegreen, &o.caddy} {
+	for _, file := range []*string{&o.bluegreen, &o.caddy, &o.other} {
+		if *file == "" {
+			continue
+		}
 		whole, err := filepath.Abs(*file)
 		if err != nil {
 			return err

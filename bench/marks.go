@@ -55,12 +55,26 @@ func (r *report) marks() []mark {
 			all = append(all, atMost(fmt.Sprintf("%s: CPU a request to %s's", promised.name, promised.to), ratio.estimate, promised.limit))
 		}
 	}
+	for _, c := range loadCases() {
+		if ratio, ok := r.ratio(c.name, bluegreen, otherBuild); ok {
+			all = append(all, notAbove(c.name+": CPU a request not above the other build's beyond the interval", ratio.estimate))
+		}
+	}
 	for _, hosts := range []int{100, 10000} {
 		if ratio, ok := r.ratio(caseHosts, withHosts(bluegreen, hosts), withHosts(bluegreen, 1)); ok {
 			all = append(all, flat(fmt.Sprintf("cost flat (within 3 %%) from 1 to %d hosts", hosts), ratio.estimate))
 		}
 	}
 	return slices.Concat(all, r.idleMarks(), r.switchMarks())
+}
+
+// notAbove judges a ratio that should not be more than 1.
+func notAbove(what string, e estimate) mark {
+	m := mark{Mark: what, Figure: fmt.Sprintf("%.3f [%.3f, %.3f]", e.Median, e.Low, e.High), Verdict: met}
+	if e.Low > 1 {
+		m.Verdict = notMet
+	}
+	return m
 }
 
 // flat judges a ratio that should be 1.

@@ -36,12 +36,13 @@ func aReport() *report {
 	of := func(name string, cpu float64) series {
 		return series{name, []sample{{Round: 1, CPU: cpu, Requests: 10, memory: memory{1024, 2048}}}}
 	}
-	all := []series{of(nginx, 20), of(caddy, 100), of(bluegreen, 30)}
+	all := []series{of(nginx, 20), of(caddy, 100), of(bluegreen, 30), of(otherBuild, 29)}
 	toNginx, _ := compare(all, bluegreen, nginx)
 	toCaddy, _ := compare(all, bluegreen, caddy)
+	toOther, _ := compare(all, bluegreen, otherBuild)
 	r := &report{
 		Rounds: 1, Machine: machine{CPU: "a <fast> one", Versions: map[string]string{nginx: "1"}},
-		Cases:   []caseResult{{"https1-12b", "small & simple", "request", all, []ratio{toNginx, toCaddy}}},
+		Cases:   []caseResult{{"https1-12b", "small & simple", "request", all, []ratio{toNginx, toCaddy, toOther}}},
 		Idle:    []idleResult{{Name: nginx, Each: 46}, {Name: bluegreen, Each: 41}},
 		Switch:  &switchResult{Seconds: 30, Ratio: estimate{Median: 1.1, Low: 0.9, High: 1.2}},
 		Windows: []windowResult{{Name: bluegreen, Windows: []float64{0, 0}}, {Name: nginx, Windows: []float64{100, 120}, Old: 9}},
@@ -57,6 +58,7 @@ func TestReportChecksTheMarksOfWhatWasMeasured(t *testing.T) {
 		"CPU of bluegreen to nginx: 1.50 [1.50, 1.50]",
 		"met      https1-12b: CPU a request to nginx's ≤ 1.8",
 		"met      https1-12b: CPU a request to caddy's ≤ 0.5",
+		"NOT MET  https1-12b: CPU a request not above the other build's beyond the interval  1.034",
 		"NOT MET  memory of an idle WebSocket over TLS ≤ 40 KB",
 		"met      p99.9 over 30 switch seconds",
 		"met      no request begins on the old colour",
@@ -93,7 +95,7 @@ func TestResultsAreTextJSONAndAPlot(t *testing.T) {
 			t.Fatalf("the plot is no XML: %v\n%s", err, plot)
 		}
 	}
-	if strings.Contains(string(plot), "NaN") || strings.Count(string(plot), "<rect") != 1+3+2+2+2 {
+	if strings.Contains(string(plot), "NaN") || strings.Count(string(plot), "<rect") != 1+4+2+2+2 {
 		t.Errorf("the plot lacks bars:\n%s", plot)
 	}
 }

@@ -77,7 +77,7 @@ func (r *report) runLoads(ctx context.Context, l *lab) error {
 		if ctx.Err() != nil {
 			break
 		}
-		problems = append(problems, r.runLoad(ctx, l, c, contenders, [][2]string{{bluegreen, nginx}, {bluegreen, caddy}}))
+		problems = append(problems, r.runLoad(ctx, l, c, contenders, [][2]string{{bluegreen, nginx}, {bluegreen, caddy}, {bluegreen, otherBuild}}))
 	}
 	return errors.Join(problems...)
 }

@@ -10,8 +10,27 @@ import (
 	"time"
 
 	"sofiacall.com/bluegreen/metrics"
+	"sofiacall.com/bluegreen/proxy"
 	"sofiacall.com/bluegreen/switcher"
 )
+
+// newMetrics returns the figures of an edge.
+func newMetrics(version string) *metrics.Metrics {
+	o := metrics.Options{Version: version}
+	for _, phase := range switcher.Phases() {
+		o.Phases = append(o.Phases, string(phase))
+	}
+	for _, state := range switcher.SlotStates() {
+		o.SlotStates = append(o.SlotStates, string(state))
+	}
+	for _, kind := range switcher.Kinds() {
+		o.Operations = append(o.Operations, string(kind))
+	}
+	for _, f := range proxy.Failures() {
+		o.Failures = append(o.Failures, metrics.Failure{Name: f.String(), Upstream: f.Upstream()})
+	}
+	return metrics.New(o)
+}
 
 // state is what Prometheus is told besides what was counted.
 func (e *edge) state() metrics.State {
