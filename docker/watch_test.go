@@ -163,6 +163,24 @@ func TestWatchTellsADeathForLackOfMemory(t *testing.T) {
 	}
 }
 
+func TestWatchTellsWhatTheHealthCheckOfAnImageFinds(t *testing.T) {
+	b := newBench(t, nil)
+	spec := b.spec()
+	sick, err := b.api.ContainerCommit(t.Context(), b.foreign(b.app+"-model", spec, 0), client.ContainerCommitOptions{
+		Reference: b.repo + ":sick",
+		Changes:   []string{`HEALTHCHECK --interval=100ms --retries=1 CMD ["/server", "--exit", "1"]`},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Release.ImageID = sick.ID
+	n := watch(t, b.Runtime)
+	b.start(spec)
+	if i := n.want(started, switcher.IncidentUnhealthy); i.Instance != spec.Instance {
+		t.Errorf("%+v", i)
+	}
+}
+
 // Started again, the engine ends what ran, and knows nothing of the time before.
 func TestWatchTellsWhatACrashOfTheEngineHasDone(t *testing.T) {
 	daemon := enginetest.StartDaemon(t)

@@ -25,15 +25,6 @@ func lastRecord(a *App) Record {
 	return h[len(h)-1]
 }
 
-func warnings(l *lab, op *Operation) (all []string) {
-	for e := range op.Events(l.t.Context()) {
-		if e.Warning {
-			all = append(all, e.Text)
-		}
-	}
-	return all
-}
-
 func TestASwitchSaysWhatProductionAnsweredMeanwhile(t *testing.T) {
 	inLab(t, func(l *lab) {
 		l.deploy("a")
@@ -67,30 +58,9 @@ func TestASwitchSaysWhatProductionAnsweredMeanwhile(t *testing.T) {
 	})
 }
 
-func TestALostProbeIsAWarningWithItsCause(t *testing.T) {
-	inLab(t, func(l *lab) {
-		l.deploy("a")
-		l.deploy("b")
-		n := 0
-		l.asks(func(_ context.Context, slot string, err error) error {
-			if n++; n == 3 {
-				return errors.New("connection reset")
-			}
-			return err
-		})
-		op := l.must(l.app.Switch("maria@host", SwitchRequest{}))
-		found := lastRecord(l.app).Availability
-		if found == nil || found.Lost != 1 || found.LostBefore != 0 || found.Error != "connection reset" {
-			l.t.Fatalf("availability = %+v", found)
-		}
-		if said := strings.Join(warnings(l, op), "\n"); !strings.Contains(said, "lost 1: connection reset") {
-			l.t.Errorf("it warns %q", said)
-		}
-	})
-}
-
-// moves is a move of production that takes a moment before it happens.
-func (l *lab) moves(before time.Duration) (found *Availability, text string) {
+// moves is a move of production that takes a moment before it happens; said are
+// the warnings in which it ends.
+func (l *lab) moves(before time.Duration) (found *Availability, said string) {
 	l.t.Helper()
 	op := newOperation(l.t.Context(), "op", "app", KindRollback, "maria@host")
 	l.app.beginVigil(op)
@@ -104,9 +74,31 @@ func (l *lab) moves(before time.Duration) (found *Availability, text string) {
 	}
 	op.finish("", nil)
 	for e := range op.Events(l.t.Context()) {
-		text += e.Text
+		if e.Warning {
+			said += e.Text
+		}
 	}
-	return op.availability(), text
+	return op.availability(), said
+}
+
+func TestALostProbeIsAWarningWithItsCause(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.switched()
+		n := 0
+		l.asks(func(_ context.Context, _ string, err error) error {
+			if n++; n == 3 {
+				return errors.New("connection reset")
+			}
+			return err
+		})
+		found, said := l.moves(5 * time.Millisecond)
+		if found.Lost != 1 || found.LostBefore != 0 || found.Error != "connection reset" {
+			l.t.Errorf("availability = %+v", found)
+		}
+		if !strings.Contains(said, "lost 1: connection reset") {
+			l.t.Errorf("it warns %q", said)
+		}
+	})
 }
 
 func TestWhatABrokenReleaseDoesNotAnswerIsNotTheMovesFault(t *testing.T) {

@@ -174,3 +174,37 @@ func TestWhatNeedsAPersonIsToldAndItsEndToo(t *testing.T) {
 		}
 	})
 }
+
+// The recovery that would have told it has to make room.
+func TestAnOutcomeIsToldAlsoWhenARollbackOvertakesItsRecovery(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.deploy("a")
+		l.deploy("b")
+		for _, c := range l.crashes(func(a *App) (*Operation, error) { return a.Switch("maria@host", SwitchRequest{}) }) {
+			if c.point != "switch/swap/after" {
+				continue
+			}
+			c.bench.stuck = make(chan struct{})
+			next := &lab{t: l.t, dir: c.dir, bench: c.bench}
+			next.start(nil)
+			left := next.app.state.Load().Operation
+			op := next.must(next.app.Rollback("juan@host", RollbackRequest{}))
+			got := next.noticed(events...)
+			if len(got) != 2 || got[0].Kind != NoticeSwitched || got[0].Operation != left.ID || got[0].Actor != "maria@host" ||
+				got[1].Kind != NoticeRolledBack || got[1].Operation != op.ID || got[1].Actor != "juan@host" {
+				l.t.Errorf("the team hears %+v", got)
+			}
+			c.bench.mu.Lock()
+			close(c.bench.stuck)
+			c.bench.stuck = nil
+			c.bench.mu.Unlock()
+			next.later(time.Minute)
+			if again := next.noticed(events...); len(again) != 0 {
+				l.t.Errorf("and again %+v", again)
+			}
+			next.stop()
+			return
+		}
+		l.t.Error("no switch was cut short after its write")
+	})
+}
