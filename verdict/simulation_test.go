@@ -147,10 +147,10 @@ const (
 func TestSimulation(t *testing.T) {
 	r := &report{}
 	if os.Getenv("BLUEGREEN_SIMULATION") != "long" {
-		falseAlarms(t, r, 5)
-		detection(t, r, 400, []float64{10_000, 100_000}, []float64{0.05, 0.5})
-		lateOnset(t, r, 10, []float64{1000})
-		slowdowns(t, r, 3, []float64{2})
+		falseAlarms(t, r, 2)
+		detection(t, r, 200, []float64{10_000, 100_000}, []float64{0.05, 0.5})
+		lateOnset(t, r, 4, []float64{1000})
+		slowdowns(t, r, 2, []float64{2})
 		t.Log(r.String())
 		return
 	}
