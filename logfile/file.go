@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,7 @@ const (
 type File struct {
 	options Options
 	wake    chan struct{}
+	gone    atomic.Int64 // lines that were lost, ever
 
 	mu      sync.Mutex
 	pending []byte
@@ -40,6 +42,10 @@ func New(path string, o Options) *File {
 	o = o.withDefaults()
 	return &File{options: o, file: rotated{path: path, limits: o.Limits, log: o.Logger}, wake: make(chan struct{}, 1)}
 }
+
+// Lost returns how many lines were lost since the file was made, for want of
+// room or because they could not be written.
+func (f *File) Lost() int64 { return f.gone.Load() }
 
 // Write takes whole lines. It returns at once and never fails: a line that
 // there is no room for is counted and dropped.
@@ -88,7 +94,7 @@ func (f *File) flush() {
 	f.pending, f.dropped = f.spare[:0], 0
 	f.mu.Unlock()
 	f.spare = lines
-	f.lost += dropped
+	f.lose(dropped)
 	if len(lines) == 0 {
 		return
 	}
@@ -100,12 +106,17 @@ func (f *File) flush() {
 }
 
 func (f *File) fail(unwritten []byte, err error) {
-	f.lost += bytes.Count(unwritten, newline)
+	f.lose(bytes.Count(unwritten, newline))
 	if !f.failing {
 		f.options.Logger.Error("log lines are lost: the file cannot be written", "file", f.file.path, "error", err)
 		f.options.Failed(err)
 	}
 	f.failing = true
+}
+
+func (f *File) lose(lines int) {
+	f.lost += lines
+	f.gone.Add(int64(lines))
 }
 
 // works tells how much was lost, once the file can be written again.

@@ -126,8 +126,8 @@ func TestAFileThatCannotBeWrittenLosesLinesOnlyAndSaysHowMany(t *testing.T) {
 		if got := read(t, filepath.Join(blocked, "access.log")); got != "kept\n" {
 			t.Errorf("file %q", got)
 		}
-		if !strings.Contains(log.String(), "lost_lines=3") {
-			t.Errorf("log:\n%s", log.String())
+		if !strings.Contains(log.String(), "lost_lines=3") || f.Lost() != 3 {
+			t.Errorf("%d lines lost, log:\n%s", f.Lost(), log.String())
 		}
 	})
 }
@@ -145,8 +145,8 @@ func TestADiskThatHangsCostsABoundedAmountOfMemory(t *testing.T) {
 		t.Errorf("%d bytes are pending", len(f.pending))
 	}
 	start(t, f)()
-	if want := fmt.Sprintf("lost_lines=%d", maxPending/len(line)); !strings.Contains(log.String(), want) {
-		t.Errorf("log %q, want %s", log.String(), want)
+	if want := fmt.Sprintf("lost_lines=%d", maxPending/len(line)); !strings.Contains(log.String(), want) || f.Lost() != int64(maxPending/len(line)) {
+		t.Errorf("%d lines lost, log %q, want %s", f.Lost(), log.String(), want)
 	}
 }
 

@@ -76,6 +76,15 @@ func logNotice(app string, colour switcher.Colour, path string, err error) switc
 	return n
 }
 
+// lost returns how many lines each file has lost.
+func (l *appLogs) lost() map[string]int64 {
+	lost := map[string]int64{}
+	for _, colour := range switcher.Colours() {
+		lost["access-"+string(colour)+".log"] = l.access[colour].Lost()
+	}
+	return lost
+}
+
 // handler is switcher.Options.AccessLog.
 func (l *appLogs) handler(route switcher.RouteName, slot switcher.Colour, release string) slog.Handler {
 	file := l.access[slot]

@@ -35,9 +35,12 @@ func newMetrics(version string) *metrics.Metrics {
 // state is what Prometheus is told besides what was counted.
 func (e *edge) state() metrics.State {
 	var s metrics.State
+	lost := e.linesLost()
 	for _, app := range e.sortedApps() {
 		e.endings.count(e.metrics, app)
-		s.Apps = append(s.Apps, stateOf(app.Status()))
+		state := stateOf(app.Status())
+		state.LinesLost = lost[app.Name()]
+		s.Apps = append(s.Apps, state)
 	}
 	for _, c := range e.certificates() {
 		s.Certificates = append(s.Certificates, metrics.Certificate{Host: c.Host, NotAfter: c.NotAfter, OK: c.OK})
@@ -49,6 +52,18 @@ func (e *edge) state() metrics.State {
 		}
 	}
 	return s
+}
+
+// linesLost are those of the access logs: the output of instances waits for a
+// disk that does not take it.
+func (e *edge) linesLost() map[string]map[string]int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	lost := map[string]map[string]int64{}
+	for name, h := range e.apps {
+		lost[name] = h.logs.lost()
+	}
+	return lost
 }
 
 func stateOf(st switcher.Status) metrics.App {
