@@ -51,9 +51,11 @@ type Notifier struct {
 	file   string
 	server string
 	zone   *time.Location
-	send   func(*service, *message, Settings) error // delivers; may hang
-	wake   chan struct{}                            // something is due
-	dirty  chan struct{}                            // something is to be saved
+	// saveAgain is the constant of that name, but in tests.
+	saveAgain time.Duration
+	send      func(*service, *message, Settings) error // delivers; may hang
+	wake      chan struct{}                            // something is due
+	dirty     chan struct{}                            // something is to be saved
 
 	mu       sync.Mutex
 	settings Settings
@@ -71,7 +73,7 @@ func New(o Options) *Notifier {
 	n := &Notifier{
 		log: o.Logger, file: statePath(o.Dir), server: o.Server, zone: o.Location,
 		wake: make(chan struct{}, 1), dirty: make(chan struct{}, 1),
-		troubles: map[switcher.NoticeKey]*trouble{}, services: map[string]*service{},
+		troubles: map[switcher.NoticeKey]*trouble{}, services: map[string]*service{}, saveAgain: saveAgain,
 	}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)

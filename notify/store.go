@@ -16,8 +16,9 @@ import (
 
 const (
 	stateVersion = 1
-	// saveAgain is when it is tried again to save what a full disk did not take.
-	saveAgain = time.Minute
+	// saveAgain is when it is tried again to save what a full disk did not take:
+	// not at once, for whatever is freed there is wanted for the state of apps.
+	saveAgain = 10 * time.Second
 )
 
 // kept is what survives a restart. It holds no URL.
@@ -66,31 +67,25 @@ func (n *Notifier) load() kept {
 // saveChanges saves what changes until ctx ends. Nothing waits for it: a disk
 // that is slow or full costs no alert, only what a crash would then forget.
 func (n *Notifier) saveChanges(ctx context.Context) {
-	retry := time.NewTicker(saveAgain)
-	defer retry.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-n.dirty:
-		case <-retry.C:
-			if n.saved() {
-				continue
+		}
+		for !n.save() {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(n.saveAgain):
 			}
 		}
-		n.save()
 	}
 }
 
-func (n *Notifier) saved() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.unsaved == nil
-}
-
-// save writes everything, and says when that begins to fail and when it works
-// again.
-func (n *Notifier) save() {
+// save writes everything and reports whether it could. It says when that begins
+// to fail and when it works again.
+func (n *Notifier) save() bool {
 	n.mu.Lock()
 	k := kept{Version: stateVersion, Troubles: []*trouble{}, Queues: map[string]keptQueue{}, Told: n.told}
 	for _, t := range n.troubles {
@@ -116,6 +111,7 @@ func (n *Notifier) save() {
 		n.log.Info("alerts are kept on disk again")
 	}
 	n.unsaved = err
+	return err == nil
 }
 
 // write replaces the file at path, whole or not at all.

@@ -129,6 +129,7 @@ func TestAFolderThatCannotBeWrittenCostsNoAlertAndIsTold(t *testing.T) {
 	}
 	hook := newWebhook(t)
 	n := New(Options{Dir: dir, Settings: settingsFor(hook.url)})
+	n.saveAgain = 10 * time.Millisecond
 	start(t, n)
 	n.Tell(event(switcher.NoticeSwitched))
 	eventually(t, "it arrives", func() bool { return len(hook.documents()) == 1 })
@@ -136,7 +137,6 @@ func TestAFolderThatCannotBeWrittenCostsNoAlertAndIsTold(t *testing.T) {
 	if err := os.Remove(dir); err != nil {
 		t.Fatal(err)
 	}
-	n.Tell(event(switcher.NoticeReady))
 	eventually(t, "it is on disk again", func() bool { return n.Status("chat").Unsaved == "" })
 }
 
@@ -158,6 +158,7 @@ func smallDisk(t *testing.T) string {
 func TestAFullDiskCostsNoAlertAndLeavesTheLastGoodFile(t *testing.T) {
 	disk, hook := smallDisk(t), newWebhook(t)
 	n := New(Options{Dir: filepath.Join(disk, "notify"), Settings: settingsFor(hook.url)})
+	n.saveAgain = 10 * time.Millisecond
 	start(t, n)
 	n.Tell(unhealthy(false))
 	eventually(t, "it arrives", func() bool { return len(hook.documents()) == 1 })
@@ -177,7 +178,6 @@ func TestAFullDiskCostsNoAlertAndLeavesTheLastGoodFile(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	n.Tell(event(switcher.NoticeReady))
 	eventually(t, "it is on disk again", func() bool { return n.Status("chat").Unsaved == "" })
 }
 
