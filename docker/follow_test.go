@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -159,5 +160,44 @@ func TestFollowGoesOnOverRestartsToTheLastWords(t *testing.T) {
 	}
 	if all := strings.Join(said, "|"); !strings.Contains(all, "exits with 3 as told") || !strings.HasSuffix(all, "received terminated") {
 		t.Errorf("it said %q", said)
+	}
+}
+
+// An engine that is killed and started again is no end, and what was passed on
+// before is not passed on again.
+func TestFollowGoesOnOverARestartOfTheEngine(t *testing.T) {
+	daemon := enginetest.StartDaemon(t)
+	api := daemon.Client(t)
+	b := &bench{t: t, api: api, repo: enginetest.Repository(t, api), app: enginetest.App(t, api)}
+	b.Runtime = b.runtime(func(o *docker.Options) { o.Host = daemon.Host() })
+	spec := b.spec("-lines=3000", "-pace=10ms")
+	if err := b.Start(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	n := newNumbered(t)
+	some, ended := make(chan struct{}), make(chan error, 1)
+	once := sync.OnceFunc(func() { close(some) })
+	go func() {
+		ended <- b.Follow(t.Context(), spec.Instance, nil, func(lines []switcher.Line) error {
+			err := n.take(lines)
+			if n.lines >= 1000 {
+				once()
+			}
+			return err
+		})
+	}()
+	<-some
+	daemon.Kill(t)
+	daemon.Start(t)
+	if err := b.Stop(t.Context(), spec.Instance); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	seen := n.lines
+	again := newNumbered(t)
+	if err := b.Follow(t.Context(), spec.Instance, nil, again.take); err != nil || again.lines != seen {
+		t.Errorf("%d lines were passed on, the log has %d (%v)", seen, again.lines, err)
 	}
 }
