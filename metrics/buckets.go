@@ -8,8 +8,7 @@ import (
 )
 
 // The buckets of all histograms are those of a Prometheus native histogram of
-// schema 3, whose bounds are the powers of 2^(1/8): a quantile is off by 4.4 %
-// at most. They reach from 7.6 µs (2^-17 s) to 36 h (2^17 s). What is shorter
+// schema 3, whose bounds are the powers of 2^(1/8): one is 9 % wide. They reach from 7.6 µs (2^-17 s) to 36 h (2^17 s). What is shorter
 // is in the zero bucket, what is longer in the last one.
 //
 // A native bucket that holds a bound of the classic buckets in the middle is
@@ -95,9 +94,8 @@ func smallestOf(part int) time.Duration {
 	return time.Duration((1<<linearBits | uint64(linear)) << (63 - linearBits) >> (64 - length))
 }
 
-// of returns the bucket of a duration.
+// of returns the bucket of a duration, which must not be negative.
 func (l *bucketLayout) of(d time.Duration) int {
-	d = max(d, 0)
 	i := int(l.first[partOf(d)])
 	for d > l.upper[i] {
 		i++

@@ -3,6 +3,7 @@ package metrics
 import (
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -176,6 +177,28 @@ func TestEverythingIsTold(t *testing.T) {
 				t.Errorf("%s is not told", name)
 			}
 		}
+	}
+}
+
+// What a client or a backend can make up must not become a series.
+func TestSeriesAreBoundedWhateverIsRecorded(t *testing.T) {
+	m := New(testOptions())
+	r := m.Route("shop", "production", "blue", "r1")
+	series := func() (n int) {
+		for range 5000 {
+			r.Request(&Request{
+				Method: string([]byte{byte(rand.IntN(256)), byte(rand.IntN(256))}), Status: rand.IntN(2000) - 1000, Failure: rand.IntN(200) - 100,
+				Duration: time.Duration(rand.Int64() - 1<<62), FirstByte: time.Duration(rand.Int64()), Counts: rand.IntN(2) == 0, Lasting: rand.IntN(2) == 0,
+			})
+		}
+		for _, family := range scrape(t, m, protobuf) {
+			n += len(family.Metric)
+		}
+		return n
+	}
+	first := series()
+	if second := series(); second != first {
+		t.Errorf("%d series became %d", first, second)
 	}
 }
 

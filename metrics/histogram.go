@@ -15,6 +15,7 @@ type histogram struct {
 }
 
 func (h *histogram) observe(d time.Duration) {
+	d = max(d, 0) // a sum must not shrink
 	h.buckets[layout.of(d)].Add(1)
 	h.sum.Add(int64(d))
 }
