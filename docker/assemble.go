@@ -21,6 +21,7 @@ type assembler struct {
 	passed int
 
 	seen  map[string]*replay
+	held  bool // nothing is passed on before the end
 	batch []switcher.Line
 	bytes int
 }
@@ -63,7 +64,7 @@ func (a *assembler) add(f frame) error {
 	if ended {
 		a.line(f.stream, s, len(s.text), false)
 	}
-	if len(a.batch) >= batchLines || a.bytes >= batchBytes {
+	if !a.held && (len(a.batch) >= batchLines || a.bytes >= batchBytes) {
 		return a.deliver()
 	}
 	return nil

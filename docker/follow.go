@@ -24,6 +24,7 @@ const (
 	disorder = time.Second
 
 	fewFrames  = 100
+	manyFrames = 1000 // are not looked through for the end of the log
 	mostFrames = 1 << 20
 )
 
@@ -111,7 +112,8 @@ func (f *follower) look(ctx context.Context, ended bool) (passed int, err error)
 var errTooFew = errors.New("the frames do not reach back far enough")
 
 // read passes on the lines of one answer that are not older than since. If only
-// the last frames were asked for, the first of them must be older.
+// the last frames were asked for, the first of them must be older, or they must
+// be all that there is.
 func (f *follower) read(ctx context.Context, options client.ContainerLogsOptions, since time.Time, ended bool) (passed int, err error) {
 	e := f.runtime.engine
 	watched, silence := newSilence(ctx, e.timeout)
@@ -135,6 +137,7 @@ func (f *follower) read(ctx context.Context, options client.ContainerLogsOptions
 	}}
 	frames := newFrames(answer, silence.reset)
 	recent := 0
+	asked, _ := strconv.Atoi(options.Tail) // 0: all
 	for n := 0; ; n++ {
 		next, err := frames.next()
 		if err == io.EOF {
@@ -143,7 +146,10 @@ func (f *follower) read(ctx context.Context, options client.ContainerLogsOptions
 		if err == nil && next.time.Before(since) {
 			continue
 		}
-		if err == nil && n == 0 && options.Tail != "" {
+		if err == nil && n == 0 {
+			a.held = asked > 0 // unless that is the whole log, something is missing
+		}
+		if a.held && (asked > manyFrames || n+1 >= asked || a.bytes > batchBytes) {
 			return 0, errTooFew
 		}
 		recent++
