@@ -183,3 +183,14 @@ func TestAVerdictThatWasCutShortIsStillToldWithItsFigures(t *testing.T) {
 		}
 	})
 }
+
+func TestTheJudgeHearsOfDeathsInTheBake(t *testing.T) {
+	judgedLab(t, func(l *lab, f *figures) {
+		before := f.last().Deaths
+		l.dies(Green, Incident{ExitCode: 137, OOM: true})
+		l.later(time.Second)
+		if got := f.last().Deaths; got != before+1 {
+			l.t.Errorf("%d deaths, want one more than %d", got, before)
+		}
+	})
+}

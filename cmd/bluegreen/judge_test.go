@@ -94,3 +94,19 @@ func TestALatencyKeepsItsBuckets(t *testing.T) {
 		}
 	}
 }
+
+func TestAReleaseThatDiesInItsBakeIsBad(t *testing.T) {
+	c := newCounted()
+	c.setRules(&config.App{Switch: config.Switch{Rules: config.Rules{MinRequests: 20, Restarts: 1}}})
+	now := time.Now()
+	trial := switcher.Trial{
+		Colour: switcher.Green, Release: &switcher.Release{ID: "r2"}, Began: now, Since: now, Until: now.Add(time.Minute), Healthy: true, Deaths: 2,
+	}
+	if v := c.verdict(trial); v.Outcome == switcher.Bad {
+		t.Errorf("it died before the switch: %+v", v)
+	}
+	trial.Deaths = 3
+	if v := c.verdict(trial); v.Outcome != switcher.Bad {
+		t.Errorf("it died in the bake: %+v", v)
+	}
+}
