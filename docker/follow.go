@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -77,6 +78,8 @@ type follower struct {
 	take    func([]switcher.Line) error
 	cursor  switcher.Cursor // behind the last line that was passed on
 	frames  int             // how many the next look asks for
+	last    *frame          // of the log at the last look; nil before, and while it is empty
+	final   bool            // that look knew that the container had ended
 }
 
 func (f *follower) running(ctx context.Context) (bool, error) {
@@ -91,7 +94,10 @@ func (f *follower) running(ctx context.Context) (bool, error) {
 // lines that were. It asks for the last frames first, which costs the engine
 // little, and for all if these do not reach back far enough.
 func (f *follower) look(ctx context.Context, ended bool) (passed int, err error) {
-	options := client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true}
+	if same, err := f.unchanged(ctx); err != nil || same && (f.final || !ended) {
+		return 0, err
+	}
+	options := logOptions()
 	var since time.Time
 	if newest := f.cursor.Newest(); !newest.IsZero() {
 		since = newest.Add(-disorder)
@@ -106,6 +112,34 @@ func (f *follower) look(ctx context.Context, ended bool) (passed int, err error)
 		options.Since = fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond())
 	}
 	return f.read(ctx, options, since, ended)
+}
+
+func logOptions() client.ContainerLogsOptions {
+	return client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true}
+}
+
+// unchanged reports whether the log still ends as it did at the last look,
+// which may have been at many lines of the same moment.
+func (f *follower) unchanged(ctx context.Context) (same bool, err error) {
+	if f.last == nil {
+		return false, nil
+	}
+	options := logOptions()
+	options.Tail = "1"
+	err = f.runtime.engine.call(ctx, "reading the output of container "+short(f.id), func(ctx context.Context) error {
+		answer, err := f.runtime.engine.api.ContainerLogs(ctx, f.id, options)
+		if err != nil {
+			return err
+		}
+		defer answer.Close()
+		last, err := newFrames(answer, func() {}).next()
+		if err == io.EOF {
+			return nil
+		}
+		same = err == nil && last.stream == f.last.stream && last.time.Equal(f.last.time) && bytes.Equal(last.text, f.last.text)
+		return err
+	})
+	return same, err
 }
 
 // errTooFew says that the frames that were asked for begin too late.
@@ -137,11 +171,15 @@ func (f *follower) read(ctx context.Context, options client.ContainerLogsOptions
 	}}
 	frames := newFrames(answer, silence.reset)
 	recent := 0
+	var last frame
 	asked, _ := strconv.Atoi(options.Tail) // 0: all
 	for n := 0; ; n++ {
 		next, err := frames.next()
 		if err == io.EOF {
 			break
+		}
+		if err == nil {
+			last = frame{next.stream, next.time, append(last.text[:0], next.text...)}
 		}
 		if err == nil && next.time.Before(since) {
 			continue
@@ -162,6 +200,9 @@ func (f *follower) read(ctx context.Context, options client.ContainerLogsOptions
 	}
 	f.frames = fewFrames + 2*recent
 	err = a.end(ended)
+	if err == nil && last.stream != "" {
+		f.last, f.final = &last, ended
+	}
 	if a.gap() {
 		f.runtime.options.Logger.WarnContext(ctx, "the engine has dropped lines of a container before they could be read: they are lost",
 			"app", f.runtime.options.App, "container", short(f.id), "after", f.cursor.Newest())
