@@ -140,6 +140,9 @@ func TestTheLogsOfProcessesAreComplete(t *testing.T) {
 	if n := wantNumbered(t, e.fileLines("blue")[key], 0, 1); n != 40000 {
 		t.Errorf("%d lines, want 40000", n)
 	}
+	e.edit("keep: 1000", "keep: 999")
+	e.fails(3, []string{"a running edge cannot change logs"}, "reload")
+
 	// The output file has given back what was collected.
 	var info unix.Stat_t
 	path := e.file("state/processes/" + e.App + "/" + e.status().Slots["blue"].Instance + ".log")
