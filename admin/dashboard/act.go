@@ -99,7 +99,7 @@ func (v *visit) foretell(p *planPage, app *switcher.App, st switcher.Status, kin
 		}
 		p.From, p.To = side(plan.From), side(plan.To)
 		for _, g := range plan.Gates {
-			p.Gates = append(p.Gates, gate{w.or("gate."+g.Gate, g.Gate), g.Text, g.OK})
+			p.Gates = append(p.Gates, gate{w.or("gate."+g.Gate, g.Gate), v.say(g.Text), g.OK})
 		}
 		if !plan.Possible {
 			p.Refused, p.Hint = w.t("plan.gates"), w.t("plan.gates.hint")

@@ -135,7 +135,7 @@ func extreme(courses []course, of func(x, y float64) float64, fallback float64) 
 // plot draws courses over one scale, and tells their newest values by write.
 func plot(c chart, from, to time.Time, s scale, courses []course, write func(float64) string) chart {
 	for i, mark := range s.marks {
-		c.Scale = append(c.Scale, write(mark))
+		c.Scale = append(c.Scale, round(write(mark)))
 		c.Grid += fmt.Sprintf("M0 %.1fH%.0f", 1+(chartHeight-2)*float64(i)/float64(len(s.marks)-1), chartWidth)
 	}
 	var said []string
@@ -158,6 +158,16 @@ func plot(c chart, from, to time.Time, s scale, courses []course, write func(flo
 	}
 	c.Says = c.Title + ": " + strings.Join(said, ", ")
 	return c
+}
+
+// round leaves out the zeros at the end of a number's decimals.
+func round(text string) string {
+	number := strings.TrimRight(text, "/smµ%\u202f ")
+	unit := text[len(number):]
+	if strings.ContainsAny(number, ".,") {
+		number = strings.TrimRight(strings.TrimRight(number, "0"), ".,")
+	}
+	return number + unit
 }
 
 // draw makes a path of a course, with a gap where there is no value.

@@ -59,7 +59,7 @@ func TestChartsShowBothColoursAndWhenProductionMoved(t *testing.T) {
 			t.Errorf("%s: marks at %v, want one at 3/5 of the width", charts[i].Title, charts[i].Marks)
 		}
 	}
-	if got, want := fmt.Sprint(charts[0].Scale, charts[2].Scale), "[100/s 50.0/s 0/s] [100\u202fms 10.0\u202fms 1.00\u202fms]"; got != want {
+	if got, want := fmt.Sprint(charts[0].Scale, charts[2].Scale), "[100/s 50/s 0/s] [100\u202fms 10\u202fms 1\u202fms]"; got != want {
 		t.Errorf("the scales of requests and latency are %s, want %s", got, want)
 	}
 	// Where nothing was asked there is no latency, not one of 0.

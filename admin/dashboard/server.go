@@ -23,6 +23,7 @@ type Server struct {
 	log       *slog.Logger
 	pages     map[string]*template.Template // by language
 	assets    assets
+	said      []phrase
 	sessions  sessions
 	loopback  *entrance
 	signed    *entrance // nil: there is no Door
@@ -34,7 +35,7 @@ type Server struct {
 
 // New returns a Server that serves nothing yet.
 func New(o Options) *Server {
-	s := &Server{options: o, log: o.Logger, assets: loadAssets()}
+	s := &Server{options: o, log: o.Logger, assets: loadAssets(), said: phrases()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

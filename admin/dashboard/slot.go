@@ -81,7 +81,7 @@ func (v *visit) slot(st switcher.Status, c switcher.Colour, checks []switcher.He
 	}
 	view.Health, view.Says = string(s.Health.Status), v.health(s.Health, now)
 	if s.Health.Failures > 0 {
-		view.Error = s.Health.Error
+		view.Error = v.say(s.Health.Error)
 	}
 	view.InFlight, view.Upgraded = w.whole(s.InFlight), w.whole(s.Upgraded)
 	v.addProbes(&view, checks)

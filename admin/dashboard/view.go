@@ -163,7 +163,7 @@ func (v *visit) app(app *switcher.App, r *http.Request) appPage {
 	}
 	for _, text := range []string{st.Error, st.Alert} {
 		if text != "" {
-			p.Alerts = append(p.Alerts, text)
+			p.Alerts = append(p.Alerts, v.say(text))
 		}
 	}
 	if st.Bake != nil && st.Phase == switcher.PhaseBaking {
@@ -256,8 +256,15 @@ func (v *visit) addVerdict(view *bakeView, verdict *switcher.Verdict) {
 	}
 	view.State, view.Verdict = outcomeState(verdict.Outcome), v.words.t("verdict."+string(verdict.Outcome))
 	for _, f := range verdict.Findings {
-		view.Rules = append(view.Rules, finding{outcomeState(f.Outcome), v.words.t("outcome." + string(f.Outcome)), f.Rule, f.Text})
+		view.Rules = append(view.Rules, finding{outcomeState(f.Outcome), v.words.t("outcome." + string(f.Outcome)), f.Rule, v.finding(f)})
 	}
+}
+
+func (v *visit) finding(f switcher.Finding) string {
+	if v.server.options.Finding == nil {
+		return f.Text
+	}
+	return v.server.options.Finding(v.words.language, f)
 }
 
 func outcomeState(o switcher.Outcome) string {
@@ -303,7 +310,7 @@ func (v *visit) history(records []switcher.Record, now time.Time) (all []event) 
 		}
 		all = append(all, event{
 			Time: r.Began, Ago: v.words.ago(now, r.Began), Kind: v.words.t("kind." + string(r.Kind)), Colour: r.Colour,
-			What: cmp.Or(r.Commit, r.Release), Actor: r.Actor, OK: r.OK, Result: r.Result, Took: v.words.took(r.Took),
+			What: cmp.Or(r.Commit, r.Release), Actor: r.Actor, OK: r.OK, Result: v.say(r.Result), Took: v.words.took(r.Took),
 		})
 	}
 	return all
@@ -399,7 +406,7 @@ func (v *visit) operation(app *switcher.App, st switcher.Status, asked string, n
 	for e := range op.Events(over) {
 		switch {
 		case e.Result != nil:
-			view.Now, view.Percent, view.Result, view.Hint, view.Output = "", -1, e.Result.Text, e.Result.Hint, e.Result.Output
+			view.Now, view.Percent, view.Result, view.Hint, view.Output = "", -1, v.say(e.Result.Text), e.Result.Hint, e.Result.Output
 			view.State, view.Says = "bad", w.t("ended.bad", w.took(e.Took))
 			if e.Result.OK {
 				view.State, view.Says = "good", w.t("ended.good", w.took(e.Took))
@@ -414,7 +421,7 @@ func (v *visit) operation(app *switcher.App, st switcher.Status, asked string, n
 			if e.Took > 0 {
 				took = w.took(e.Took)
 			}
-			view.Steps = append(view.Steps, step{w.or("step."+e.Step, e.Step), e.Text, took, e.Warning})
+			view.Steps = append(view.Steps, step{w.or("step."+e.Step, e.Step), v.say(e.Text), took, e.Warning})
 		}
 	}
 	return view

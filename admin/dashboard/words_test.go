@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"html"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -169,6 +170,32 @@ func TestLanguageIsTheBrowsersOrTheConfigured(t *testing.T) {
 		answer, text := v.get("/apps/chat", "Accept-Language", accepted)
 		if got := answer.Header.Get("Content-Language"); got != want || !strings.Contains(text, `<html lang="`+want+`"`) {
 			t.Errorf("%q is answered in %s, want %s", accepted, got, want)
+		}
+	}
+}
+
+// A life of releases is told in Spanish, from its first step to its history.
+func TestWhatTheSwitcherSaysIsToldInSpanish(t *testing.T) {
+	s := start(t)
+	v := s.enter(t, "maria@host", admin.ScopeOperate)
+	s.Deploy(t, "one")
+	s.Deploy(t, "two")
+	for _, kind := range []switcher.Kind{switcher.KindSwitch, switcher.KindRollback, switcher.KindDiscard} {
+		v.do(s, kind)
+	}
+	s.Deploy(t, "three")
+	v.do(s, switcher.KindSwitch)
+	v.do(s, switcher.KindConfirm)
+	v.do(s, switcher.KindCleanup)
+	markup := regexp.MustCompile(`<[^>]*>`)
+	for _, r := range s.App.History() {
+		_, text := v.get("/apps/chat?operation="+r.ID, "Accept-Language", "es")
+		for _, english := range []string{" is ", " now ", " the ", " with ", "leads", "answers", " back ", "healthy", "has ended"} {
+			for line := range strings.Lines(html.UnescapeString(markup.ReplaceAllString(text, ""))) {
+				if strings.Contains(line, english) {
+					t.Errorf("%s is told in English: %s", r.Kind, line)
+				}
+			}
 		}
 	}
 }

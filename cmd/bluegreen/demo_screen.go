@@ -183,6 +183,7 @@ func (d *demoScreen) invite() {
 		t.printf("  open        %s   (a browser warns: the CA is the demo's own)\n", d.stage.url(demoHost))
 		t.printf("  trust it    %s\n", d.stage.path("state/ca/root.pem"))
 		t.printf("  try         export BLUEGREEN_SOCKET=%s\n", d.stage.path("admin.sock"))
+		t.printf("              bluegreen dashboard\n")
 		t.printf("              bluegreen status --watch\n")
 		t.printf("              bluegreen deploy %s && bluegreen switch && bluegreen rollback\n\n", demoInvited)
 	})

@@ -19,8 +19,10 @@ func TestCertificatesComeFromAnACMEServerAndOutliveIt(t *testing.T) {
 	e.TLS = fmt.Sprintf("{ issuer: acme, email: ops@app.localhost, directory: %q, root: %q }", ca.Directory, ca.Root)
 	e.trusted = ca.Issuers()
 	e.configure()
+	door := e.withDoor(map[string]string{"maria": "read"})
 	e.start()
 	e.eventually("certified", certified)
+	e.await("the dashboard has a certificate as well", func() bool { return e.healthy(door) })
 	e.must("deploy", "a")
 	if got := e.release("app.localhost"); got != "a" {
 		t.Errorf("production shows %s", got)
@@ -28,8 +30,8 @@ func TestCertificatesComeFromAnACMEServerAndOutliveIt(t *testing.T) {
 	if got := e.release("internal.app.localhost"); got != "a" {
 		t.Errorf("internal shows %s", got)
 	}
-	if got := ca.Orders(); got != 2 {
-		t.Errorf("%d orders for two hosts", got)
+	if got := ca.Orders(); got != 3 {
+		t.Errorf("%d orders for three hosts", got)
 	}
 	ca.Stop()
 	e.kill()

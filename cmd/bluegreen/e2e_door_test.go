@@ -1,8 +1,14 @@
 package main
 
 import (
+	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,6 +38,27 @@ func (e *testEdge) withDoor(users map[string]string) (address string) {
 	return "https://" + net.JoinHostPort(doorHost, strconv.Itoa(port))
 }
 
+// healthy reports whether the door answers with a certificate that is trusted.
+func (e *testEdge) healthy(address string) bool {
+	e.t.Helper()
+	at, err := url.Parse(address)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: e.roots()},
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", at.Port()))
+		},
+	}}
+	answer, err := client.Get(address + "/healthz")
+	if err != nil {
+		return false
+	}
+	answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
+}
+
 // signedIn is a browser in which a user has signed in.
 func (e *testEdge) signedIn(address, user string) *browsertest.Page {
 	e.t.Helper()
@@ -44,6 +71,35 @@ func (e *testEdge) signedIn(address, user string) *browsertest.Page {
 	p.Click("main button")
 	p.Wait("h1", e.App)
 	return p
+}
+
+// Who has a certificate already names its files, and replaces them without a
+// restart.
+func TestTheDashboardTakesACertificateFromFiles(t *testing.T) {
+	t.Parallel()
+	e := newTestEdge(t, "")
+	e.start() // makes the edge's own CA, which issues what is in the files
+	e.stop()
+	address := e.withDoor(map[string]string{"maria": "read"})
+	e.start()
+	e.await("the edge's own issuer has one", func() bool { return e.healthy(address) })
+	e.stop()
+	pairs, err := filepath.Glob(e.file("state/certificates/*/" + doorHost + "/" + doorHost + ".*"))
+	if err != nil || len(pairs) < 2 {
+		t.Fatalf("certificates of the dashboard: %q, %v", pairs, err)
+	}
+	for _, path := range pairs {
+		for _, suffix := range []string{".crt", ".key"} {
+			if strings.HasSuffix(path, suffix) {
+				if err := os.Rename(path, e.file("door"+suffix)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	e.edit("host: "+doorHost, "host: "+doorHost+", tls: { cert: door.crt, key: door.key }")
+	e.start()
+	e.await("the files are served", func() bool { return e.healthy(address) })
 }
 
 // The dashboard opens on a phone, with a certificate of the edge's own issuer,

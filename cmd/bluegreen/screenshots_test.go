@@ -58,8 +58,8 @@ func TestScreenshots(t *testing.T) {
 	time.Sleep(110 * time.Second)
 	p.Go(address + "/apps/sofia-chat") // without the operation, which is over
 	e.eventually("sampled", func(st admin.Status) bool { return st.Slots["green"].Usage != nil })
-	take("light", 1240, 1020, "light")
-	take("dark", 1240, 1020, "dark")
+	take("light", 1240, 1190, "light")
+	take("dark", 1240, 1190, "dark")
 	take("phone", 390, 844, "light")
 }
 

@@ -56,7 +56,7 @@ func Open(t testing.TB, hosts ...string) *Page {
 	}
 	allocator, closeAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, closeBrowser := chromedp.NewContext(allocator)
-	p := &Page{t: t, ctx: ctx}
+	p := &Page{t: t, ctx: ctx, expected: []string{networkChanged}}
 	heard := make(chan struct{})
 	complaints := chromedp.Console(ctx)
 	go func() {
@@ -98,26 +98,43 @@ func (p *Page) Expect(part string) {
 	p.expected = append(p.expected, part)
 }
 
+// networkChanged is what the browser answers when an interface comes or goes on
+// this machine, as with every container that another test starts.
+const networkChanged = "ERR_NETWORK_CHANGED"
+
 // patience bounds a single step.
 const patience = 30 * time.Second
 
 func (p *Page) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
+	if err := p.try(steps...); err != nil {
+		p.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+func (p *Page) try(steps ...chromedp.Action[chromedp.Void]) error {
 	ctx := p.ctx
 	if len(steps) > 0 { // the first run makes the browser, which must outlive it
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(p.ctx, patience)
 		defer cancel()
 	}
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		p.t.Fatalf("%s: %v", what, err)
-	}
+	return chromedp.Do(ctx, steps...)
 }
 
 // Go opens an address.
 func (p *Page) Go(url string) {
 	p.t.Helper()
-	p.do("opening "+url, chromedp.Navigate(url))
+	for range 3 {
+		err := p.try(chromedp.Navigate(url))
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), networkChanged) {
+			p.t.Fatalf("opening %s: %v", url, err)
+		}
+	}
+	p.t.Fatalf("opening %s: %s, again and again", url, networkChanged)
 }
 
 // Click clicks what a CSS selector finds, once it can be seen.
