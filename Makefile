@@ -80,6 +80,12 @@ bin/tools/caddy: Makefile | need-go
 	GOBIN=$(CURDIR)/bin/tools go install $(CADDY)
 	touch $@
 
+# Wants Chromium and, to look like the committed ones, the Debian packages
+# fonts-inter and fonts-jetbrains-mono.
+.PHONY: screenshots
+screenshots: need-go ## take the pictures of the dashboard in docs/screenshots (5 min)
+	CGO_ENABLED=0 BLUEGREEN_SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count 1 -timeout 15m -v -run TestScreenshots ./cmd/bluegreen
+
 .PHONY: lint
 lint: vet ## go vet, gofmt, staticcheck and shellcheck
 	@unformatted=$$($$(go env GOROOT)/bin/gofmt -l $$(git ls-files '*.go' 2>/dev/null || echo .)) && \

@@ -66,6 +66,7 @@ var owners = []struct {
 	{"github.com/DeRuina/", []string{"logfile"}, "how files are rotated is one package's business"},
 	{"github.com/klauspost/", []string{"proxy", "logfile"}, "content codings belong to the request path, and packed log files to who keeps them"},
 	{"github.com/nicholas-fedor/", []string{"notify"}, "which chat or mailbox is told, and how, is one package's business"},
+	{"github.com/chromedp/", nil, "only tests drive a browser"},
 	{"go.yaml.in/", []string{"config", "cmd/bluegreen"}, "the file's format is known to its reader only"},
 }
 

@@ -377,7 +377,8 @@ type operationView struct {
 	Result  string
 	Hint    string
 	Output  []string
-	Percent int // of the step, from 0 to 100; -1: not known
+	Close   string // leads to the page without it; empty while it runs
+	Percent int    // of the step, from 0 to 100; -1: not known
 }
 
 // step is one line of an operation.
@@ -403,10 +404,12 @@ func (v *visit) operation(app *switcher.App, st switcher.Status, asked string, n
 	}
 	over, stop := context.WithCancel(context.Background())
 	stop() // only what there is so far
+	last := ""
 	for e := range op.Events(over) {
 		switch {
 		case e.Result != nil:
 			view.Now, view.Percent, view.Result, view.Hint, view.Output = "", -1, v.say(e.Result.Text), e.Result.Hint, e.Result.Output
+			view.Close = appURL(app.Name())
 			view.State, view.Says = "bad", w.t("ended.bad", w.took(e.Took))
 			if e.Result.OK {
 				view.State, view.Says = "good", w.t("ended.good", w.took(e.Took))
@@ -421,7 +424,13 @@ func (v *visit) operation(app *switcher.App, st switcher.Status, asked string, n
 			if e.Took > 0 {
 				took = w.took(e.Took)
 			}
-			view.Steps = append(view.Steps, step{w.or("step."+e.Step, e.Step), v.say(e.Text), took, e.Warning})
+			name := w.or("step."+e.Step, e.Step)
+			if name == last {
+				name = "" // it goes on
+			} else {
+				last = name
+			}
+			view.Steps = append(view.Steps, step{name, v.say(e.Text), took, e.Warning})
 		}
 	}
 	return view

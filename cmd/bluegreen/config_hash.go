@@ -26,11 +26,12 @@ func newConfigHashCommand(p *program) *cobra.Command {
 	cost := hashCost
 	cmd := &cobra.Command{
 		Use:   "hash-password",
-		Short: "Print the hash of a password for access: basic",
+		Short: "Print the hash of a password for the configuration",
 		Long: `Hash-password asks for a password, or reads the first line of standard input,
 and prints its bcrypt hash. Write that in single quotes into the configuration:
 
   access: { basic: { maria: '$2a$12$…' } }
+  admin:  { users: { maria: { password: '$2a$12$…', scope: operate } } }
 
 The dollar signs of a hash begin no variable and need no doubling.`,
 		Example: `  bluegreen config hash-password

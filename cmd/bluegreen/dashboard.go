@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"sofiacall.com/bluegreen/admin"
@@ -22,6 +23,10 @@ import (
 	"sofiacall.com/bluegreen/switcher"
 	edgetls "sofiacall.com/bluegreen/tls"
 )
+
+// doorLimit is how many connections the listener behind the sign-in has at a
+// time; strangers may use them up, and then the command line still works.
+const doorLimit = 512
 
 // newDashboard joins the dashboard with what it shows. Its door is open only if
 // there is a listener for it.
@@ -183,5 +188,5 @@ func listenDashboard(c *config.Config) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the dashboard: %w", err)
 	}
-	return l, nil
+	return netutil.LimitListener(l, doorLimit), nil
 }

@@ -150,6 +150,25 @@ func TestTheDashboardIsUsedByKeyboardAlone(t *testing.T) {
 	p.Wait("#slot-green .tag", "Live")
 }
 
+func TestTheDashboardIsReadAndUsedWithoutJavaScript(t *testing.T) {
+	t.Parallel()
+	e := newTestEdge(t, "")
+	e.start()
+	e.deploy("v1")
+	p := browsertest.Open(t)
+	p.WithoutScripts()
+	p.Go(strings.TrimSpace(e.must("dashboard").stdout))
+	p.Wait("#slot-blue .tag", "Live")
+	e.deploy("v2")
+	p.Wait("#slot-green .tag", "In test") // the page comes again by itself
+	p.Click("#do-switch")
+	p.Wait("h1", "Switch to Green")
+	p.Type("#confirm", "v2")
+	p.Click("#go")
+	p.Wait("#operation", "Done in")
+	p.Wait("#slot-green .tag", "Live")
+}
+
 func TestEveryPageOfTheDashboardIsAccessible(t *testing.T) {
 	t.Parallel()
 	e := newTestEdge(t, "")

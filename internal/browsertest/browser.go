@@ -218,6 +218,15 @@ func (p *Page) look(width, height int64, scale float64, scheme string) {
 	}))
 }
 
+// WithoutScripts makes pages run no JavaScript of their own.
+func (p *Page) WithoutScripts() {
+	p.t.Helper()
+	p.do("turning JavaScript off", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		return err
+	}))
+}
+
 // Screenshot is a PNG of the whole page, or of the window.
 func (p *Page) Screenshot(whole bool) []byte {
 	p.t.Helper()
