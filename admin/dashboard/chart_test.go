@@ -76,7 +76,7 @@ func TestInternalFiguresStandApart(t *testing.T) {
 	v := &visit{s.server.loopback, session{scope: admin.ScopeRead}, catalogue("en")}
 	rows := v.figures(s.App, reachOf(""), time.Now())
 	want := []row{
-		{"Production", switcher.Blue, "Blue", "30\u202f000", "100/s", "0\u202f%", "5.00\u202fms", "20.0\u202fms", false},
+		{"Production", switcher.Blue, "Blue", "30,000", "100/s", "0\u202f%", "5.00\u202fms", "20.0\u202fms", false},
 		{"Production", switcher.Green, "Green", "0", "–", "–", "–", "–", false},
 		{"Internal", switcher.Blue, "Blue", "0", "–", "–", "–", "–", true},
 		{"Internal", switcher.Green, "Green", "7", "0.02/s", "0\u202f%", "1.00\u202fms", "2.00\u202fms", true},

@@ -17,6 +17,7 @@ type slotView struct {
 	Explain string // and in a sentence
 	Live    bool
 	Routes  []routeView
+	Back    string // whether production could go back to it; empty: it is not the way back
 
 	Release  string // empty: nothing is in it
 	Commit   string
@@ -78,6 +79,12 @@ func (v *visit) slot(st switcher.Status, c switcher.Colour, checks []switcher.He
 	}
 	if !view.Running {
 		return view
+	}
+	if s.State == switcher.Previous {
+		view.Back = w.t("rollback.no")
+		if st.Rollback.Ready {
+			view.Back = w.t("rollback.ready")
+		}
 	}
 	view.Health, view.Says = string(s.Health.Status), v.health(s.Health, now)
 	if s.Health.Failures > 0 {

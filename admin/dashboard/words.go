@@ -69,10 +69,14 @@ func (w words) n(key string, n int64) string {
 	return w.t(key+".other", w.whole(n))
 }
 
-// whole writes a whole number with its thousands apart.
+// whole writes a whole number with its thousands apart; in Spanish one of four
+// digits is written together.
 func (w words) whole(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	if n < 10000 {
+	digits, separator := strconv.FormatInt(n, 10), ","
+	if w.language == "es" {
+		separator = "\u202f"
+	}
+	if n < 1000 || n < 10000 && w.language == "es" {
 		return digits
 	}
 	var parts []string
@@ -81,7 +85,7 @@ func (w words) whole(n int64) string {
 		digits = digits[:len(digits)-3]
 	}
 	slices.Reverse(parts)
-	return digits + "\u202f" + strings.Join(parts, "\u202f")
+	return digits + separator + strings.Join(parts, separator)
 }
 
 // decimal writes a number with the language's decimal sign.

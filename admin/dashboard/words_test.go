@@ -148,7 +148,7 @@ func keysInSources(t *testing.T) map[string][]string {
 func TestNumbersAreWrittenAsTheLanguageDoes(t *testing.T) {
 	en, es := catalogue("en"), catalogue("es")
 	for got, want := range map[string]string{
-		en.figure(0.5): "0.50", es.figure(0.5): "0,50", en.figure(42.3): "42.3", es.figure(1234): "1234", en.figure(123456): "123\u202f456",
+		en.figure(0.5): "0.50", es.figure(0.5): "0,50", en.figure(42.3): "42.3", es.figure(1234): "1234", en.figure(123456): "123,456", es.figure(123456): "123\u202f456",
 		en.percent(0): "0\u202f%", es.percent(0.0123): "1,23\u202f%", en.percent(0.00001): "<\u202f0.01\u202f%", en.percent(0.5): "50.0\u202f%",
 		en.latency(1500 * time.Microsecond): "1.50\u202fms", es.latency(2500 * time.Millisecond): "2,50\u202fs",
 		en.bytes(212 << 20): "212\u202fMiB", en.span(9*time.Minute + 58*time.Second): "9 min 58 s", es.span(90 * time.Minute): "1 h 30 min",
