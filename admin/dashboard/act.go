@@ -118,7 +118,7 @@ func (v *visit) foretell(p *planPage, app *switcher.App, st switcher.Status, kin
 		}
 	case switcher.KindConfirm:
 		p.To = side(st.Active)
-		fact("fact.watchends", w.span(st.Bake.Until.Sub(time.Now())))
+		fact("fact.watchends", w.span(time.Until(st.Bake.Until)))
 		fact("fact.nothingmoves", name(st.Active))
 		if st.Rollback.Ready {
 			fact("fact.warm", name(st.Inactive), short(other.Release))

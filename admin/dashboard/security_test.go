@@ -74,6 +74,27 @@ func TestLinksAndSessionsEnd(t *testing.T) {
 	})
 }
 
+// What the script asks by itself is no sign of somebody in front of the page.
+func TestLookingForNewsKeepsNoSessionAlive(t *testing.T) {
+	s := start(t)
+	v := s.enter(t, "maria@host", admin.ScopeRead)
+	used := func() (at time.Time) {
+		s.server.sessions.mu.Lock()
+		defer s.server.sessions.mu.Unlock()
+		for _, who := range s.server.sessions.open {
+			at = who.used
+		}
+		return at
+	}
+	began := used()
+	if answer, _ := v.get("/apps/chat/live", headerLive, "1"); answer.StatusCode != http.StatusOK || !used().Equal(began) {
+		t.Errorf("answered %s, used at %v, want still %v", answer.Status, used(), began)
+	}
+	if v.get("/apps/chat"); !used().After(began) {
+		t.Error("opening a page does not count")
+	}
+}
+
 func TestNobodyIsAnsweredWithoutASession(t *testing.T) {
 	s := start(t)
 	s.Deploy(t, "one")
@@ -207,8 +228,10 @@ func TestScopeSaysWhatIsOffered(t *testing.T) {
 		}
 	}
 	v := s.enter(t, "maria@host", admin.ScopeRead)
-	if answer, _ := v.post("/apps/chat/switch", s.confirmation(switcher.KindSwitch)); answer.StatusCode != http.StatusForbidden {
-		t.Errorf("who may only look: %s, want 403", answer.Status)
+	for _, kind := range offered() {
+		if answer, _ := v.post("/apps/chat/"+string(kind), s.confirmation(kind)); answer.StatusCode != http.StatusForbidden {
+			t.Errorf("who may only look: %s is answered %s, want 403", kind, answer.Status)
+		}
 	}
 	if st := s.App.Status(); st.Active != switcher.Blue || st.Phase != switcher.PhaseTesting {
 		t.Errorf("%s is active in phase %s", st.Active, st.Phase)

@@ -47,7 +47,6 @@ type sessions struct {
 	mu    sync.Mutex
 	open  map[secret]session
 	links map[secret]session // that nobody has opened yet
-	left  chan struct{}      // holds a token when one may have been the last
 }
 
 func newSecret() (shown string, kept secret) {
