@@ -7,6 +7,9 @@ import "time"
 // that the edge or the client itself has ended, are not among them.
 type Figures struct {
 	From, To time.Time
+	// First and Last are when the first and the last of it was, as precisely as
+	// is remembered; zero when nothing was.
+	First, Last time.Time
 
 	Requests  int64
 	Errors    int64          // that count against the release
@@ -34,7 +37,7 @@ func (m *Metrics) Figures(app, route, colour, release string, from, to time.Time
 			}
 		}
 	}
-	return sum.figures(from, to)
+	return m.told(&sum, from, to)
 }
 
 // Series returns the figures of a route's slot from a moment until now, in
@@ -64,7 +67,7 @@ func (m *Metrics) Series(app, route, colour string, from time.Time, step time.Du
 				}
 			}
 		}
-		steps = append(steps, sum.figures(at, end))
+		steps = append(steps, m.told(&sum, at, end))
 	}
 	return steps
 }
@@ -86,20 +89,22 @@ func (a *adder) add(s span) {
 	a.span.add(s)
 	if a.duration == nil {
 		a.duration, a.firstByte = new(plainHistogram), new(plainHistogram)
+		a.from, a.to = s.from, s.to
 	}
+	a.from, a.to = min(a.from, s.from), max(a.to, s.to)
 	a.duration.add(s.duration)
 	a.firstByte.add(s.firstByte)
 }
 
 // joined returns what was added as one span.
-func (a *adder) joined(from, to time.Duration) span {
+func (a *adder) joined() span {
 	s := a.span
-	s.from, s.to = from, to
 	s.duration, s.firstByte = a.duration.histogram(), a.firstByte.histogram()
 	return s
 }
 
-func (a *adder) figures(from, to time.Time) Figures {
+// told are the figures of what was added.
+func (m *Metrics) told(a *adder, from, to time.Time) Figures {
 	f := Figures{
 		From: from, To: to, Errors: a.errors, BytesIn: a.bytesIn, BytesOut: a.bytesOut, Upgraded: a.upgraded,
 	}
@@ -109,6 +114,7 @@ func (a *adder) figures(from, to time.Time) Figures {
 	}
 	if a.duration != nil {
 		f.Duration, f.FirstByte = a.duration.histogram(), a.firstByte.histogram()
+		f.First, f.Last = m.time(a.from), m.time(a.to)
 	}
 	return f
 }

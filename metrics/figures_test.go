@@ -42,6 +42,10 @@ func TestFiguresHoldWhatHappenedInTheirSpan(t *testing.T) {
 			t.Errorf("durations of the span: %d, %v in all", f.Duration.Count(), f.Duration.Sum())
 		}
 		time.Sleep(20 * time.Second)
+		f = m.Figures("app", "production", "green", "r2", from, time.Now())
+		if first, last := f.First.Sub(from), to.Sub(f.Last); first < 0 || first > time.Second || last < -time.Second || last > 0 {
+			t.Errorf("the first was %v after the beginning, the last %v before the end", first, last)
+		}
 		if f := m.Figures("app", "production", "green", "r2", to.Add(time.Second), time.Now()); f.Requests != 0 {
 			t.Errorf("%d requests where nothing happened", f.Requests)
 		}

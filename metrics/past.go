@@ -100,7 +100,7 @@ func joined(a, b span) span {
 	var sum adder
 	sum.add(a)
 	sum.add(b)
-	return sum.joined(a.from, b.to)
+	return sum.joined()
 }
 
 // age makes the fine spans coarse when their time has come, and forgets the
@@ -118,7 +118,7 @@ func (p *past) age(now time.Duration) {
 		for ; end < len(p.spans) && slot(p.spans[end].to, coarse) == step; end++ {
 			sum.add(p.spans[end])
 		}
-		p.spans[p.dense] = sum.joined(p.spans[p.dense].from, p.spans[end-1].to)
+		p.spans[p.dense] = sum.joined()
 		p.spans = slices.Delete(p.spans, p.dense+1, end)
 		p.dense++
 	}

@@ -189,6 +189,7 @@ func (a *App) awaitHealthy(ctx context.Context, d *deployment) error {
 	if err := runtime.Keep(ctx, d.spec.Instance); err != nil {
 		return fmt.Errorf("setting the restart policy of %s: %w", d.spec.Instance, err)
 	}
+	a.tracker(d.spec.Colour).settle()
 	told("healthy after %d probes", attempts)
 	return nil
 }

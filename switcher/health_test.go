@@ -45,6 +45,20 @@ func TestADeadSlotIsKnownWithinSecondsOfItsFirstFailure(t *testing.T) {
 	})
 }
 
+func TestFailuresOfAReleaseThatWasOnlyStartingAreNotTold(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.bench.setSick("a", errors.New("connection refused"))
+		time.AfterFunc(5*time.Second, func() { l.bench.setSick("a", nil) })
+		l.deploy("a")
+		if h := l.app.Status().Slots[Blue].Health; h.Status != Healthy || h.FailedAt != nil || h.LastError != "" {
+			l.t.Errorf("health = %+v", h)
+		}
+		if checks := l.app.HealthHistory()[Blue]; len(checks) == 0 || checks[0].OK {
+			l.t.Errorf("history = %+v", checks)
+		}
+	})
+}
+
 func TestAnOutageThatLastsIsNotHammered(t *testing.T) {
 	inLab(t, func(l *lab) {
 		l.atRest()

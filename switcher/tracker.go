@@ -75,6 +75,14 @@ func (t *tracker) note(err error, took time.Duration, s HealthSettings) (from, t
 	return from, h.Status
 }
 
+// settle forgets the failures of a release that was only starting: that it did
+// not answer yet is nothing that an operator should look into.
+func (t *tracker) settle() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.health.FailedAt, t.health.LastError = nil, ""
+}
+
 // interval is how long to wait between two probes. A slot that fails, or has
 // failed and recovers, is probed fast for a minute, then less and less often:
 // every hundredth minute of an outage need not be a probe a second.

@@ -168,7 +168,7 @@ func (v *comparisonView) container() {
 		}, said)
 	}
 	row("memory", func(u *switcher.UsageStatus) float64 { return float64(u.Memory) }, func(b float64) string { return figure(b/1e6) + " MB" })
-	row("processors", func(u *switcher.UsageStatus) float64 { return u.Processors }, func(n float64) string { return strconv.FormatFloat(n, 'f', 2, 64) })
+	row("processors", func(u *switcher.UsageStatus) float64 { return math.Round(100*u.Processors) / 100 }, func(n float64) string { return strconv.FormatFloat(n, 'f', 2, 64) })
 	v.text("  restarts", func(s admin.ComparedSlot) string {
 		if s.Usage == nil {
 			return ""

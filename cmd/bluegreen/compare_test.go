@@ -85,6 +85,9 @@ func TestEachReleaseIsComparedByItsOwnTimeOnProduction(t *testing.T) {
 	if blue.Production.Requests != 2002 || green.Production.Requests != 1060 || green.Production.Errors != 60 || blue.Internal != nil || green.Internal.Requests != 70 {
 		t.Errorf("blue %+v, green %+v, tests on green %+v", blue.Production, green.Production, green.Internal)
 	}
+	if rate := green.Production.PerSecond; rate < 1060/5 {
+		t.Errorf("%.0f requests a second: a release that is a moment old had none before", rate)
+	}
 	failing, slower := got.Differences[0], got.Differences[1]
 	if !failing.Enough || failing.Chance > 1e-6 || !strings.Contains(failing.Text, "green fails more often: more than chance") {
 		t.Errorf("errors: %+v", failing)

@@ -33,13 +33,18 @@ func compared(m *metrics.Metrics, st switcher.Status, span time.Duration, now ti
 		slot := st.Slots[colour]
 		half := admin.ComparedSlot{State: slot.State, Release: slot.Release, Usage: slot.Usage}
 		if slot.Release != nil {
-			until := now
-			if colour != st.Active {
-				until = lastAsked(m, st.App, colour, now)
+			figures := func(route switcher.RouteName, until time.Time, span time.Duration) metrics.Figures {
+				return m.Figures(st.App, string(route), string(colour), slot.Release.ID, until.Add(-span), until)
 			}
-			production[colour] = m.Figures(st.App, string(switcher.Production), string(colour), slot.Release.ID, until.Add(-span), until)
+			until := now
+			if colour != st.Active { // production led to it until the last switch
+				if last := figures(switcher.Production, now, admin.MaxCompared).Last; !last.IsZero() {
+					until = last
+				}
+			}
+			production[colour] = figures(switcher.Production, until, span)
 			half.Production = trafficOn(production[colour])
-			half.Internal = trafficOn(m.Figures(st.App, string(switcher.Internal), string(colour), slot.Release.ID, now.Add(-span), now))
+			half.Internal = trafficOn(figures(switcher.Internal, now, span))
 		}
 		c.Slots[colour] = half
 	}
@@ -49,29 +54,19 @@ func compared(m *metrics.Metrics, st switcher.Status, span time.Duration, now ti
 	return c, nil
 }
 
-// lastAsked is when production last led to a slot that does not have it now.
-func lastAsked(m *metrics.Metrics, app string, colour switcher.Colour, now time.Time) time.Time {
-	const step = 10 * time.Second
-	last := now
-	for _, f := range m.Series(app, string(switcher.Production), string(colour), now.Add(-admin.MaxCompared), step) {
-		if f.Requests > 0 {
-			last = f.To
-		}
-	}
-	if last.After(now) {
-		return now
-	}
-	return last
-}
-
-// trafficOn is nil when there was none.
+// trafficOn is nil when there was none. A release may not have had the route for
+// as long as was asked for.
 func trafficOn(f metrics.Figures) *admin.ComparedTraffic {
 	if f.Requests == 0 {
 		return nil
 	}
+	from := f.From
+	if f.First.After(from) {
+		from = f.First
+	}
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	return &admin.ComparedTraffic{
-		From: f.From, To: f.To, Requests: f.Requests, PerSecond: float64(f.Requests) / f.To.Sub(f.From).Seconds(),
+		From: from, To: f.To, Requests: f.Requests, PerSecond: float64(f.Requests) / f.To.Sub(from).Seconds(),
 		Errors: f.Errors, ErrorRate: float64(f.Errors) / float64(f.Requests),
 		P50MS: ms(f.Duration.Quantile(0.5)), P90MS: ms(f.Duration.Quantile(0.9)), P99MS: ms(f.Duration.Quantile(0.99)),
 		FirstByteMS: ms(f.FirstByte.Quantile(0.5)),
