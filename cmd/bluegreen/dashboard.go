@@ -1,192 +1,82 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
-	"net/netip"
-	"slices"
-	"time"
+	"os/exec"
+	"strings"
 
-	"golang.org/x/net/netutil"
-	"golang.org/x/sync/errgroup"
+	"github.com/spf13/cobra"
 
 	"sofiacall.com/bluegreen/admin"
-	"sofiacall.com/bluegreen/admin/dashboard"
-	"sofiacall.com/bluegreen/config"
-	"sofiacall.com/bluegreen/metrics"
-	"sofiacall.com/bluegreen/notify"
-	"sofiacall.com/bluegreen/proxy"
-	"sofiacall.com/bluegreen/switcher"
-	edgetls "sofiacall.com/bluegreen/tls"
 )
 
-// doorLimit is how many connections the listener behind the sign-in has at a
-// time; strangers may use them up, and then the command line still works.
-const doorLimit = 512
+func newDashboardCommand(p *program) *cobra.Command {
+	var open bool
+	cmd := &cobra.Command{
+		Use:   "dashboard",
+		Short: "Print a link that opens the dashboard in a browser",
+		Long: `Dashboard prints a URL that opens the dashboard: both colours side by side, live
+figures, logs, and buttons for what can be done. Who opens it acts as you do: do
+not hand it on. It works once, within a minute, on the loopback of the server;
+the session ends after an hour without a click, and after twelve in any case.
 
-// newDashboard joins the dashboard with what it shows. Its door is open only if
-// there is a listener for it.
-func (e *edge) newDashboard(c *config.Config) (*dashboard.Server, error) {
-	o := dashboard.Options{
-		Apps: e.sortedApps, Certificates: e.certificatesOf, Figures: e.series, Lines: e.lastLines, Drain: e.drainOf,
-		Cause: notify.Cause, Finding: notify.Finding, Language: c.Language, Version: e.options.Version, Logger: e.log,
+From another machine a tunnel leads there; over SSH the command for it is printed.
+For phones and people without a shell, admin.listen serves the same behind a
+sign-in.`,
+		Example: `  bluegreen dashboard
+  bluegreen dashboard --open`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client := admin.Dial(p.socketPath())
+			defer client.Close()
+			link, err := client.Dashboard(cmd.Context(), admin.DashboardRequest{App: cmp.Or(p.app, p.env("BLUEGREEN_APP"))})
+			if err != nil {
+				return err
+			}
+			return p.showLink(cmd.Context(), link, open)
+		},
 	}
-	if e.listeners.dashboard != nil {
-		door, err := e.door(c)
-		if err != nil {
-			return nil, err
-		}
-		o.Door = door
-	}
-	return dashboard.New(o), nil
+	cmd.Flags().BoolVar(&open, "open", false, "open it in the browser of this machine")
+	return cmd
 }
 
-// serveDashboard runs it until ctx ends. Its end by itself is told, and ends
-// nothing else.
-func (e *edge) serveDashboard(ctx context.Context) error {
-	var both errgroup.Group
-	both.Go(func() error { return wrap("serving the dashboard", e.dashboard.Run(ctx)) })
-	if e.doorCerts != nil {
-		both.Go(func() error { return wrap("watching the dashboard's certificate", e.doorCerts.Run(ctx)) })
+// showLink prints the link, with the way to it from another machine, or opens
+// it here.
+func (p *program) showLink(ctx context.Context, link admin.DashboardLink, open bool) error {
+	if p.json {
+		return p.printJSON(link)
 	}
-	if err := both.Wait(); err != nil {
-		e.log.Error("production goes on without the dashboard", "error", err)
+	if open {
+		if err := exec.CommandContext(ctx, "xdg-open", link.URL).Run(); err != nil {
+			p.stderr.printf("no browser could be opened here: %v\n", err)
+		} else {
+			return nil
+		}
+	}
+	p.stdout.printf("%s\n", link.URL)
+	if tunnel := p.tunnel(link.Address); tunnel != "" {
+		p.stderr.printf("%s\n  %s\n", p.stderr.dim("first, on your own machine:"), tunnel)
 	}
 	return nil
 }
 
-// door is the way into the dashboard behind a sign-in.
-func (e *edge) door(c *config.Config) (*dashboard.Door, error) {
-	policy := e.certs.Config()
-	if c.Admin.TLS.Cert != "" {
-		certs, err := edgetls.New(edgetls.Options{
-			Issuer: edgetls.IssuerFiles, Hosts: []string{c.Admin.Host}, Logger: e.log,
-			Files: []edgetls.KeyPair{{Cert: c.Admin.TLS.Cert, Key: c.Admin.TLS.Key}},
-		})
-		if err != nil {
-			return nil, err
-		}
-		e.doorCerts, policy = certs, certs.Config()
+// tunnel is the command that makes the listener's address reachable where
+// somebody's SSH connection comes from; empty without one.
+func (p *program) tunnel(address string) string {
+	connection := strings.Fields(p.env("SSH_CONNECTION")) // client, its port, server, its port (ssh(1))
+	_, port, err := net.SplitHostPort(address)
+	if len(connection) != 4 || err != nil {
+		return ""
 	}
-	all, scopes := map[string]string{}, map[string]admin.Scope{}
-	for name, user := range c.Admin.Users {
-		all[name], scopes[name] = string(user.Password), scopeOf(user.Scope)
+	server := connection[2]
+	if user := p.env("USER"); user != "" {
+		server = user + "@" + server
 	}
-	users := e.passwords.Users(all)
-	return &dashboard.Door{
-		Listener: e.listeners.dashboard, TLS: webOnly(policy), Host: c.Admin.Host, Scopes: scopes,
-		Check: func(ctx context.Context, client netip.Addr, user, password string) error {
-			switch err := users.SignIn(ctx, client, user, password); {
-			case errors.Is(err, proxy.ErrTooManyGuesses):
-				return dashboard.ErrTooMany
-			case errors.Is(err, proxy.ErrPasswordsBusy):
-				return dashboard.ErrCrowd
-			case err != nil:
-				return dashboard.ErrPassword
-			}
-			return nil
-		},
-	}, nil
-}
-
-// webOnly leaves out what is negotiated for challenges of the CA: those are
-// answered on the edge's own listener.
-func webOnly(policy *tls.Config) *tls.Config {
-	policy = policy.Clone()
-	policy.NextProtos = slices.DeleteFunc(slices.Clone(policy.NextProtos), func(p string) bool { return p != "h2" && p != "http/1.1" })
-	policy.GetConfigForClient = nil // of hosts that ask for certificates, and the dashboard does not
-	return policy
-}
-
-func scopeOf(name string) admin.Scope {
-	for _, s := range []admin.Scope{admin.ScopeRead, admin.ScopeDeploy, admin.ScopeOperate, admin.ScopeAdmin} {
-		if s.String() == name {
-			return s
-		}
+	if connection[3] != "22" {
+		server = "-p " + connection[3] + " " + server
 	}
-	return admin.ScopeNone
-}
-
-// openDashboard is admin.Options.Dashboard.
-func (e *edge) openDashboard(who switcher.Actor, scope admin.Scope, app string) (admin.DashboardLink, error) {
-	if e.dashboard == nil {
-		return admin.DashboardLink{}, &switcher.Error{Code: switcher.CodeUnreachable, What: "the edge is starting", Hint: "try again in a moment"}
-	}
-	return e.dashboard.Open(who, scope, app)
-}
-
-// certificatesOf are those of an app's hosts.
-func (e *edge) certificatesOf(app string) (all []admin.Certificate) {
-	e.mu.Lock()
-	section := e.config.Apps[app]
-	e.mu.Unlock()
-	if section == nil {
-		return nil
-	}
-	for _, c := range e.certificates() {
-		if slices.Contains(section.Production, c.Host) || slices.Contains(section.Internal, c.Host) {
-			all = append(all, c)
-		}
-	}
-	return all
-}
-
-// drainOf is how long what an app has in flight may last.
-func (e *edge) drainOf(app string) switcher.DrainSettings {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	section := e.config.Apps[app]
-	if section == nil {
-		return switcher.DrainSettings{}
-	}
-	return switcher.DrainSettings{Timeout: section.Drain.Timeout, Websockets: section.Drain.Websockets, Spread: section.Drain.Spread}
-}
-
-// series turns the steps of a route's figures into the dashboard's terms.
-func (e *edge) series(app string, route switcher.RouteName, slot switcher.Colour, from time.Time, step time.Duration) []dashboard.Figures {
-	series := e.metrics.Series(app, string(route), string(slot), from, step)
-	all := make([]dashboard.Figures, len(series))
-	for i, f := range series {
-		all[i] = figuresOf(f)
-	}
-	return all
-}
-
-func figuresOf(f metrics.Figures) dashboard.Figures {
-	return dashboard.Figures{
-		From: f.From, Span: f.To.Sub(f.From), Requests: f.Requests, Errors: f.Errors,
-		P50: f.Duration.Quantile(0.5), P99: f.Duration.Quantile(0.99),
-	}
-}
-
-// lastLines are the newest lines that the instances of a slot wrote.
-func (e *edge) lastLines(ctx context.Context, app string, slot switcher.Colour, n int) (lines []dashboard.Line, err error) {
-	err = e.readLogs(ctx, app, admin.LogQuery{Colour: slot, Lines: n}, admin.LogAnswer{
-		Line: func(raw []byte) error {
-			var l logLine
-			if json.Unmarshal(raw, &l) != nil {
-				l.Message = string(raw)
-			}
-			lines = append(lines, dashboard.Line{Time: l.Time, Stream: l.Stream, Text: l.Message})
-			return nil
-		},
-		Idle: func() error { return nil },
-	})
-	return lines, err
-}
-
-// listenDashboard opens the listener behind the sign-in, if there is to be one.
-func listenDashboard(c *config.Config) (net.Listener, error) {
-	if c.Admin.Listen == "" {
-		return nil, nil
-	}
-	l, err := listen(c.Admin.Listen, "admin.listen")
-	if err != nil {
-		return nil, fmt.Errorf("opening the dashboard: %w", err)
-	}
-	return netutil.LimitListener(l, doorLimit), nil
+	return fmt.Sprintf("ssh -N -L %s:%s %s", port, address, server)
 }
