@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -48,14 +47,7 @@ type AlertService struct {
 // testAlerts sends a test message to every service of an app and waits for
 // them.
 func (s *Server) testAlerts(app *switcher.App, w http.ResponseWriter, r *http.Request) error {
-	if s.options.TestAlerts == nil {
-		return errors.New("this edge tells nobody")
-	}
-	body, err := readBody(w, r)
-	if err != nil {
-		return err
-	}
-	if err := decode(body, &struct{}{}); err != nil {
+	if _, err := readRequest[struct{}](w, r); err != nil {
 		return err
 	}
 	s.log.Info("admin: test of alerts", "app", app.Name(), "actor", caller(r.Context()).actor)
@@ -63,19 +55,12 @@ func (s *Server) testAlerts(app *switcher.App, w http.ResponseWriter, r *http.Re
 }
 
 func (s *Server) showAlerts(app *switcher.App, w http.ResponseWriter, _ *http.Request) error {
-	if s.options.Alerts == nil {
-		return errors.New("this edge tells nobody")
-	}
 	return writeJSON(w, s.options.Alerts(app.Name()))
 }
 
 // TestAlerts sends a test message to every service of an app.
 func (c *Client) TestAlerts(ctx context.Context, app string) (AlertTest, error) {
-	answer, err := c.ask(ctx, http.MethodPost, path(app, "notify/test"), http.NoBody)
-	if err != nil {
-		return AlertTest{}, err
-	}
-	return read[AlertTest](c, answer)
+	return post[AlertTest](ctx, c, path(app, "notify/test"), nil)
 }
 
 // Alerts returns what lasts and how deliveries go.

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -91,7 +92,7 @@ func (c *Client) Plan(ctx context.Context, app string, r switcher.SwitchRequest)
 
 // Reload makes the edge apply its configuration file anew.
 func (c *Client) Reload(ctx context.Context) error {
-	answer, err := c.ask(ctx, http.MethodPost, "/v1/reload", nil)
+	answer, err := c.send(ctx, "/v1/reload", nil)
 	if err != nil {
 		return err
 	}
@@ -114,12 +115,33 @@ func get[T any](ctx context.Context, c *Client, path string, query url.Values) (
 	return read[T](c, answer)
 }
 
+func post[T any](ctx context.Context, c *Client, path string, request any) (T, error) {
+	answer, err := c.send(ctx, path, request)
+	if err != nil {
+		var nothing T
+		return nothing, err
+	}
+	return read[T](c, answer)
+}
+
 func read[T any](c *Client, answer *http.Response) (found T, err error) {
 	defer answer.Body.Close()
 	if err := json.NewDecoder(answer.Body).Decode(&found); err != nil {
 		return found, c.unreachable(fmt.Errorf("reading the answer: %w", err))
 	}
 	return found, nil
+}
+
+// send asks for something to be done. The request is the body; nil sends none.
+func (c *Client) send(ctx context.Context, path string, request any) (*http.Response, error) {
+	var body []byte
+	if request != nil {
+		var err error
+		if body, err = json.Marshal(request); err != nil {
+			return nil, fmt.Errorf("encoding the request: %w", err)
+		}
+	}
+	return c.ask(ctx, http.MethodPost, path, bytes.NewReader(body))
 }
 
 // ask sends a request and returns the answer, whose body the caller closes, or

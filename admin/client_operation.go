@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -94,14 +93,7 @@ func (c *Client) Follow(ctx context.Context, app, operation string, tell func(sw
 }
 
 func (c *Client) operate(ctx context.Context, app string, kind switcher.Kind, request any, tell func(switcher.Event)) (switcher.Result, error) {
-	var body []byte
-	if request != nil {
-		var err error
-		if body, err = json.Marshal(request); err != nil {
-			return switcher.Result{}, fmt.Errorf("encoding the request: %w", err)
-		}
-	}
-	answer, err := c.ask(ctx, http.MethodPost, path(app, string(kind)), bytes.NewReader(body))
+	answer, err := c.send(ctx, path(app, string(kind)), request)
 	if err != nil {
 		return switcher.Result{}, err
 	}

@@ -63,9 +63,6 @@ func (s *Server) compare(app *switcher.App, w http.ResponseWriter, r *http.Reque
 	if err != nil {
 		return err
 	}
-	if s.options.Compare == nil {
-		return &switcher.Error{Code: switcher.CodeRefused, What: "this edge has no figures to compare"}
-	}
 	comparison, err := s.options.Compare(app, span)
 	if err != nil {
 		return err

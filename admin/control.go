@@ -6,17 +6,15 @@ import (
 	"sofiacall.com/bluegreen/switcher"
 )
 
-// instant decodes a body and has the app do what is no operation: it is over at
-// once, and to ask twice is to ask once.
-type instant func(app *switcher.App, who identity, body []byte) (switcher.Answer, error)
-
-func (s *Server) control(do instant) handler {
+// control has the app do what is no operation: it is over at once, and to ask
+// twice is to ask once.
+func control[T any](s *Server, do func(*switcher.App, switcher.Actor, T) (switcher.Answer, error)) handler {
 	return s.withApp(func(app *switcher.App, w http.ResponseWriter, r *http.Request) error {
-		body, err := readBody(w, r)
+		request, err := readRequest[T](w, r)
 		if err != nil {
 			return err
 		}
-		answer, err := do(app, caller(r.Context()), body)
+		answer, err := do(app, caller(r.Context()).actor, request)
 		if err != nil {
 			return err
 		}
@@ -24,25 +22,6 @@ func (s *Server) control(do instant) handler {
 	})
 }
 
-func pause(app *switcher.App, who identity, body []byte) (switcher.Answer, error) {
-	var request switcher.PauseRequest
-	if err := decode(body, &request); err != nil {
-		return switcher.Answer{}, err
-	}
-	return app.Pause(who.actor, request)
-}
-
-func maintenance(app *switcher.App, who identity, body []byte) (switcher.Answer, error) {
-	var request switcher.MaintenanceRequest
-	if err := decode(body, &request); err != nil {
-		return switcher.Answer{}, err
-	}
-	return app.Maintenance(who.actor, request)
-}
-
-func resume(app *switcher.App, who identity, body []byte) (switcher.Answer, error) {
-	if err := decode(body, &struct{}{}); err != nil {
-		return switcher.Answer{}, err
-	}
-	return app.Resume(who.actor)
+func resume(app *switcher.App, who switcher.Actor, _ struct{}) (switcher.Answer, error) {
+	return app.Resume(who)
 }

@@ -1,25 +1,14 @@
 package admin
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 )
 
 // openDashboard makes a link by which its bearer acts as the caller.
 func (s *Server) openDashboard(w http.ResponseWriter, r *http.Request) error {
-	if s.options.Dashboard == nil {
-		return errors.New("this edge has no dashboard")
-	}
-	body, err := readBody(w, r)
+	request, err := readRequest[DashboardRequest](w, r)
 	if err != nil {
-		return err
-	}
-	var request DashboardRequest
-	if err := decode(body, &request); err != nil {
 		return err
 	}
 	who := caller(r.Context())
@@ -33,13 +22,5 @@ func (s *Server) openDashboard(w http.ResponseWriter, r *http.Request) error {
 
 // Dashboard asks for a link to the dashboard, by which one acts as the caller.
 func (c *Client) Dashboard(ctx context.Context, r DashboardRequest) (DashboardLink, error) {
-	body, err := json.Marshal(r)
-	if err != nil {
-		return DashboardLink{}, fmt.Errorf("encoding the request: %w", err)
-	}
-	answer, err := c.ask(ctx, http.MethodPost, "/v1/dashboard", bytes.NewReader(body))
-	if err != nil {
-		return DashboardLink{}, err
-	}
-	return read[DashboardLink](c, answer)
+	return post[DashboardLink](ctx, c, "/v1/dashboard", r)
 }

@@ -1,11 +1,7 @@
 package admin
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 
 	"sofiacall.com/bluegreen/switcher"
@@ -13,15 +9,8 @@ import (
 
 // makeLink logs who made a link and what it opens, and not the link.
 func (s *Server) makeLink(app *switcher.App, w http.ResponseWriter, r *http.Request) error {
-	if s.options.Link == nil {
-		return errors.New("this edge makes no links")
-	}
-	body, err := readBody(w, r)
+	request, err := readRequest[LinkRequest](w, r)
 	if err != nil {
-		return err
-	}
-	var request LinkRequest
-	if err := decode(body, &request); err != nil {
 		return err
 	}
 	link, err := s.options.Link(app.Name(), request)
@@ -34,18 +23,5 @@ func (s *Server) makeLink(app *switcher.App, w http.ResponseWriter, r *http.Requ
 
 // Link asks for a signed link to an internal host of an app.
 func (c *Client) Link(ctx context.Context, app string, r LinkRequest) (Link, error) {
-	body, err := json.Marshal(r)
-	if err != nil {
-		return Link{}, fmt.Errorf("encoding the request: %w", err)
-	}
-	answer, err := c.ask(ctx, http.MethodPost, path(app, "link"), bytes.NewReader(body))
-	if err != nil {
-		return Link{}, err
-	}
-	defer answer.Body.Close()
-	var link Link
-	if err := json.NewDecoder(answer.Body).Decode(&link); err != nil {
-		return Link{}, c.unreachable(fmt.Errorf("reading the answer: %w", err))
-	}
-	return link, nil
+	return post[Link](ctx, c, path(app, "link"), r)
 }

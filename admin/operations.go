@@ -104,6 +104,15 @@ func decode(body []byte, request any) error {
 	return nil
 }
 
+// readRequest reads the request that a body is.
+func readRequest[T any](w http.ResponseWriter, r *http.Request) (request T, err error) {
+	body, err := readBody(w, r)
+	if err != nil {
+		return request, err
+	}
+	return request, decode(body, &request)
+}
+
 // plain begins an operation that takes no request.
 func plain(do func(*switcher.App, switcher.Actor) (*switcher.Operation, error)) begin {
 	return func(app *switcher.App, who identity, body []byte) (*switcher.Operation, error) {

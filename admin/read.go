@@ -2,7 +2,6 @@ package admin
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -40,9 +39,6 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) showMetrics(w http.ResponseWriter, r *http.Request) error {
-	if s.options.Metrics == nil {
-		return wrong(http.StatusNotFound, "", "this edge has no metrics")
-	}
 	s.options.Metrics.ServeHTTP(w, r)
 	return nil
 }
@@ -189,9 +185,6 @@ func validSwitch(r switcher.SwitchRequest) error {
 
 // reload does not stop half-way when the client goes away.
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
-	if s.options.Reload == nil {
-		return errors.New("this edge has no configuration file to reload")
-	}
 	if err := s.options.Reload(detached(r)); err != nil {
 		return err
 	}

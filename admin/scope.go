@@ -6,7 +6,7 @@ type Scope int
 // The scopes, from the least to the most.
 const (
 	ScopeNone    Scope = iota // is it alive, is it ready
-	ScopeRead                 // look: status, health, events, history, plan, compare
+	ScopeRead                 // look: status, health, events, history, plan, logs, compare, alerts, metrics, dashboard
 	ScopeDeploy               // + deploy, discard of its own candidate
 	ScopeOperate              // + switch, confirm, rollback, drain, cleanup, pause, resume, maintenance, link, test of alerts
 	ScopeAdmin                // + force, recover, reload

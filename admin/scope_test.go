@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -49,7 +50,10 @@ func TestEveryRequestNeedsItsScope(t *testing.T) {
 		"POST /v1/reload":                   ScopeAdmin,
 		"POST /v1/dashboard":                ScopeRead,
 	}
-	e := startEdge(t)
+	e := startEdge(t, func(o *Options) { // what takes neither a body nor a query
+		o.Metrics, o.Alerts = http.NotFoundHandler(), func(string) Alerts { return Alerts{} }
+		o.Reload = func(context.Context) error { return nil }
+	})
 	e.Deploy(t, "a")
 	e.Deploy(t, "b")
 

@@ -20,38 +20,38 @@ const DefaultGroup = "bluegreen"
 // DefaultSocket is where the edge listens unless configured otherwise.
 const DefaultSocket = "/run/bluegreen/admin.sock"
 
-// Options make a Server. Apps is required.
+// Options make a Server. What names no default is required.
 type Options struct {
 	// Apps returns the apps, sorted by name.
 	Apps func() []*switcher.App
-	// Certificates returns the state of all certificates; nil means that there are none.
+	// Certificates returns the state of all certificates; default none.
 	Certificates func() []Certificate
-	// Link makes a signed link to an internal host of an app; nil refuses.
+	// Link makes a signed link to an internal host of an app.
 	Link func(app string, r LinkRequest) (Link, error)
-	// TestAlerts sends a test message to every service of an app; nil refuses.
+	// TestAlerts sends a test message to every service of an app.
 	TestAlerts func(ctx context.Context, app string) AlertTest
-	// Alerts returns the alerts of an app; nil refuses.
+	// Alerts returns the alerts of an app.
 	Alerts func(app string) Alerts
-	// Dashboard makes a link to the dashboard for somebody; nil refuses.
+	// Dashboard makes a link to the dashboard for somebody.
 	Dashboard func(who switcher.Actor, scope Scope, app string) (DashboardLink, error)
-	// Compare puts that much of both slots' traffic side by side; nil refuses.
+	// Compare puts that much of both slots' traffic side by side.
 	Compare func(app *switcher.App, span time.Duration) (Comparison, error)
-	// Reload applies the configuration file anew; nil refuses.
+	// Reload applies the configuration file anew.
 	Reload func(context.Context) error
-	// Metrics answers what Prometheus asks; nil means that there is nothing.
+	// Metrics answers what Prometheus asks.
 	Metrics http.Handler
 	// Logs answers a query for the log lines of an app, until the context ends if it
-	// is to follow; nil means that there are none.
+	// is to follow.
 	Logs func(ctx context.Context, app string, q LogQuery, a LogAnswer) error
-	// Ready returns why the edge does not serve yet; nil means that it always does.
+	// Ready returns why the edge does not serve yet; default: it does.
 	Ready func() error
 	// Hostname is the second half of an actor; default the machine's.
 	Hostname string
-	// Version of the edge, as told to clients.
+	// Version of the edge, as told to clients; default none.
 	Version string
 	// Group whose members may operate; default DefaultGroup.
 	Group string
-	// Logger; nil discards.
+	// Logger; default none.
 	Logger *slog.Logger
 }
 

@@ -57,7 +57,7 @@ func (v *visit) label(kind switcher.Kind, st switcher.Status) string {
 	return v.words.t("do." + string(kind))
 }
 
-// subject is the slot whose release an action is about.
+// subjectOf is the slot whose release an action is about.
 func subjectOf(kind switcher.Kind, st switcher.Status) switcher.Colour {
 	if kind == switcher.KindConfirm {
 		return st.Active
