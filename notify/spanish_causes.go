@@ -7,7 +7,8 @@ import (
 )
 
 // phrase is a sentence of the switcher or of a probe, and the same in Spanish,
-// in which {1} is the first group as it is and [1] its translation.
+// in which {1} is the first group as it is, [1] its translation, and <1> the
+// number that it is.
 type phrase struct {
 	english *regexp.Regexp
 	spanish string
@@ -43,6 +44,15 @@ var causes = []phrase{
 	is(`(.+) is unhealthy on (\S+) and cannot be rolled back: (.+)`, `{1} no está sana en {2} y no se puede revertir: [3]`),
 	is(`(.+) runs on both slots and nothing is recorded: which one is active\?`, `{1} corre en los dos slots y no hay nada registrado: ¿cuál está activo?`),
 	is(`no previous release is warm`, `no hay ninguna versión anterior caliente`),
+	is(`it expires on (\S+), in (\d+) d, and was not renewed: (.+)`, `caduca el {1}, en {2} d, y no se ha renovado: [3]`),
+	is(`it expires on (\S+), in (\d+) d, and was not renewed`, `caduca el {1}, en {2} d, y no se ha renovado`),
+	is(`it expired on (\S+): (.+)`, `caducó el {1}: [2]`),
+	is(`it expired on (\S+)`, `caducó el {1}`),
+	is(`there is no certificate yet: (.+)`, `todavía no hay certificado: [1]`),
+	is(`there is no certificate yet`, `todavía no hay certificado`),
+	is(`(\S+) % of it is used, (\S+) GB are free`, `usado el <1> %; quedan <2> GB libres`),
+	is(`(\S+) % of its inodes are used, there is room for (\d+) more files`, `usado el <1> % de los inodos; caben <2> archivos más`),
+	is(`(\d+) of (\d+) requests \((\S+) %\) have failed in (\d+) minutes, the limit is (\S+) %`, `han fallado <1> de <2> peticiones (<3> %) en {4} minutos; el límite es <5> %`),
 	is(`(\S+) answered (\d+)`, `{1} respondió {2}`),
 	is(`no answer within (.+)`, `sin respuesta en {1}`),
 	is(`connection refused`, `conexión rechazada`),
@@ -60,11 +70,7 @@ func spanishCause(cause string) string {
 		said := p.spanish
 		for i, group := range groups[1:] {
 			n := strconv.Itoa(i + 1)
-			if strings.Contains(said, "["+n+"]") {
-				said = strings.Replace(said, "["+n+"]", spanishCause(group), 1)
-			} else {
-				said = strings.Replace(said, "{"+n+"}", group, 1)
-			}
+			said = strings.NewReplacer("["+n+"]", spanishCause(group), "<"+n+">", strings.Replace(group, ".", ",", 1), "{"+n+"}", group).Replace(said)
 		}
 		return said
 	}

@@ -54,19 +54,14 @@ func share(part, whole uint64) float64 {
 	return 100 * float64(part) / float64(whole)
 }
 
-func (u diskUse) cause(language string) string {
-	switch spanish := language == "es"; {
-	case u.inodes && spanish:
-		return fmt.Sprintf("usado el %s %% de los inodos; caben %d ficheros más", decimal(u.percent, ","), u.free)
-	case u.inodes:
-		return fmt.Sprintf("%s %% of its inodes are used, there is room for %d more files", decimal(u.percent, "."), u.free)
-	case spanish:
-		return fmt.Sprintf("usado el %s %%; quedan %s GB libres", decimal(u.percent, ","), decimal(float64(u.free)/1e9, ","))
+func (u diskUse) cause() string {
+	if u.inodes {
+		return fmt.Sprintf("%s %% of its inodes are used, there is room for %d more files", decimal(u.percent), u.free)
 	}
-	return fmt.Sprintf("%s %% of it is used, %s GB are free", decimal(u.percent, "."), decimal(float64(u.free)/1e9, "."))
+	return fmt.Sprintf("%s %% of it is used, %s GB are free", decimal(u.percent), decimal(float64(u.free)/1e9))
 }
 
 // decimal writes a number with at most one place.
-func decimal(v float64, point string) string {
-	return strings.Replace(strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0"), ".", point, 1)
+func decimal(v float64) string {
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0")
 }

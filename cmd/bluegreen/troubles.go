@@ -74,7 +74,7 @@ func (e *edge) lookForTroubles(t *troubles, now time.Time) {
 	t.disks(c, now)
 	for _, app := range e.sortedApps() {
 		if section := c.Apps[app.Name()]; section != nil {
-			t.production(section, c.Language, app.Status(), e.metrics, now)
+			t.production(section, app.Status(), e.metrics, now)
 		}
 	}
 }
@@ -95,7 +95,7 @@ func (t *troubles) certificates(c *config.Config, all []edgetls.Status, now time
 		}
 		n := switcher.Notice{Kind: switcher.NoticeCertificate, Time: now, App: apps[s.Host], Subject: s.Host, Over: !failing && !s.Expiring}
 		if !n.Over {
-			n.Cause = certificateCause(s, now, c.Language)
+			n.Cause = certificateCause(s, now)
 		}
 		t.tell(n)
 	}
@@ -113,20 +113,14 @@ func appsOfHosts(c *config.Config) map[string]string {
 	return apps
 }
 
-func certificateCause(s edgetls.Status, now time.Time, language string) string {
+func certificateCause(s edgetls.Status, now time.Time) string {
 	var cause string
 	day, days := s.NotAfter.Format(time.DateOnly), int(s.NotAfter.Sub(now).Hours()/24)
-	switch spanish := language == "es"; {
-	case s.NotAfter.IsZero() && spanish:
-		cause = "todavía no hay certificado"
+	switch {
 	case s.NotAfter.IsZero():
 		cause = "there is no certificate yet"
-	case now.After(s.NotAfter) && spanish:
-		cause = "caducó el " + day
 	case now.After(s.NotAfter):
 		cause = "it expired on " + day
-	case spanish:
-		cause = fmt.Sprintf("caduca el %s, en %d d, y no se ha renovado", day, days)
 	default:
 		cause = fmt.Sprintf("it expires on %s, in %d d, and was not renewed", day, days)
 	}
@@ -157,7 +151,7 @@ func (t *troubles) disks(c *config.Config, now time.Time) {
 			continue // between the two, and unknown from before a restart
 		}
 		if n.Over = !t.full[dir]; !n.Over {
-			n.Cause = use.cause(c.Language)
+			n.Cause = use.cause()
 		}
 		t.tell(n)
 	}
@@ -165,7 +159,7 @@ func (t *troubles) disks(c *config.Config, now time.Time) {
 
 // production tells when more of an app's requests fail than it may, until half
 // of that do. Each release is judged by its own requests only.
-func (t *troubles) production(app *config.App, language string, st switcher.Status, m *metrics.Metrics, now time.Time) {
+func (t *troubles) production(app *config.App, st switcher.Status, m *metrics.Metrics, now time.Time) {
 	limit := float64(app.Notify.ErrorRate)
 	slot := st.Slots[st.Active]
 	if st.Active == "" || slot.Release == nil {
@@ -186,18 +180,13 @@ func (t *troubles) production(app *config.App, language string, st switcher.Stat
 	for _, c := range switcher.Colours() {
 		n := switcher.Notice{Kind: switcher.NoticeErrorRate, Time: now, App: app.Name, Colour: c, Over: c != st.Active || !t.ill[app.Name]}
 		if !n.Over {
-			n.Release, n.Cause = slot.Release, errorCause(f, rate, limit, language)
+			n.Release, n.Cause = slot.Release, errorCause(f, rate, limit)
 		}
 		t.tell(n)
 	}
 }
 
-func errorCause(f metrics.Figures, rate, limit float64, language string) string {
-	minutes := int(errorWindow.Minutes())
-	if language == "es" {
-		return fmt.Sprintf("han fallado %d de %d peticiones (%s %%) en %d minutos; el límite es %s %%",
-			f.Errors, f.Requests, decimal(rate, ","), minutes, decimal(limit, ","))
-	}
+func errorCause(f metrics.Figures, rate, limit float64) string {
 	return fmt.Sprintf("%d of %d requests (%s %%) have failed in %d minutes, the limit is %s %%",
-		f.Errors, f.Requests, decimal(rate, "."), minutes, decimal(limit, "."))
+		f.Errors, f.Requests, decimal(rate), int(errorWindow.Minutes()), decimal(limit))
 }
