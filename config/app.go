@@ -95,13 +95,13 @@ type Drain struct {
 	// Websockets is how long WebSockets and event streams are kept; default 5m.
 	Websockets time.Duration `yaml:"websockets"`
 	// Spread is the time over which they are closed after that, one by one; 0s closes them together; default 10s.
-	Spread time.Duration `yaml:"spread"`
+	Spread time.Duration `yaml:"spread" zero:"off"`
 }
 
 // Switch is what follows a switch.
 type Switch struct {
 	// Bake is the time in which the new release is watched; 0s watches none; default 10m.
-	Bake time.Duration `yaml:"bake"`
+	Bake time.Duration `yaml:"bake" zero:"off"`
 	// Rules say what figures make it bad meanwhile.
 	Rules Rules `yaml:"rules"`
 }

@@ -30,9 +30,6 @@ func (d *decoder) value(n *yaml.Node, key string, into reflect.Value) {
 	case nodeDecoder:
 		v.decodeNode(d, n, key)
 		return
-	case *time.Duration:
-		d.duration(n, key, v)
-		return
 	case *netip.Prefix:
 		d.prefix(n, key, v)
 		return
@@ -70,17 +67,29 @@ func (d *decoder) structure(n *yaml.Node, key string, into reflect.Value) {
 			continue
 		}
 		d.note(path, e.key, e.value)
-		d.value(e.value, path, field)
+		if into, ok := field.value.Addr().Interface().(*time.Duration); ok {
+			d.duration(resolve(e.value), path, into, field.zeroIsOff)
+			continue
+		}
+		d.value(e.value, path, field.value)
 	}
 }
 
+// field is where a key of a struct goes. Tag zero:"off" allows a duration of
+// zero, which turns something off.
+type field struct {
+	value     reflect.Value
+	zeroIsOff bool
+}
+
 // fieldsOf are the fields of a struct by their key in the file, and the keys in order.
-func fieldsOf(v reflect.Value) (map[string]reflect.Value, []string) {
-	fields := map[string]reflect.Value{}
+func fieldsOf(v reflect.Value) (map[string]field, []string) {
+	fields := map[string]field{}
 	var names []string
 	for i := range v.NumField() {
-		if name := v.Type().Field(i).Tag.Get("yaml"); name != "" && name != "-" {
-			fields[name] = v.Field(i)
+		tag := v.Type().Field(i).Tag
+		if name := tag.Get("yaml"); name != "" && name != "-" {
+			fields[name] = field{v.Field(i), tag.Get("zero") == "off"}
 			names = append(names, name)
 		}
 	}

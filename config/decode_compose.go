@@ -157,20 +157,6 @@ func (r *Rate) decodeNode(d *decoder, n *yaml.Node, key string) {
 	*r = Rate(number)
 }
 
-// decodeNode reads a number from 0 to 100.
-func (p *Percent) decodeNode(d *decoder, n *yaml.Node, key string) {
-	s, ok := d.scalar(n, key)
-	if !ok {
-		return
-	}
-	number, err := strconv.ParseFloat(s.text, 64)
-	if err != nil || !(number >= 0 && number <= 100) || !s.is("!!int", "!!float") {
-		d.node(n, key, "must be a number of per cent from 0 to 100, such as 5 or 0.5, is %s", quote(n.Value))
-		return
-	}
-	*p = Percent(number)
-}
-
 // decodeNode reads a number, in quotes or not.
 func (c *CPUs) decodeNode(d *decoder, n *yaml.Node, key string) {
 	s, ok := d.scalar(n, key)

@@ -13,13 +13,3 @@ type Notify struct {
 	// before it is told; 0 never tells it; default 5.
 	ErrorRate Percent `yaml:"error_rate"`
 }
-
-// Percent is a share of 100. In the file it is a number such as 5 or 0.5.
-type Percent float64
-
-// Disk says when a disk is told to be nearly full.
-type Disk struct {
-	// Warn is how many per cent of the disks of state and logs may be used before it is
-	// told; default 90.
-	Warn Percent `yaml:"warn"`
-}

@@ -10,14 +10,14 @@ type Rules struct {
 	// ErrorRate is how many per cent of production's requests may fail; default 5.
 	ErrorRate Percent `yaml:"error_rate"`
 	// P99 is the time that one request in a hundred may exceed; default 0s, off.
-	P99 time.Duration `yaml:"p99"`
+	P99 time.Duration `yaml:"p99" zero:"off"`
 	// Restarts is how many restarts are too many; default 1.
 	Restarts int `yaml:"restarts" jsonschema:"minimum=0"`
 	// ErrorRateRelative is by how many per cent of all requests more may fail than with the previous
 	// release; default 0.5. A rise must also be more than chance.
 	ErrorRateRelative Percent `yaml:"error_rate_relative"`
 	// LatencyRelative is by how many per cent p50 or p90 may be longer than the previous release's;
-	// default 50. That must also be more than chance.
+	// default 50. That must also be more than chance. It may be above 100.
 	LatencyRelative int `yaml:"latency_relative" jsonschema:"minimum=0"`
 }
 

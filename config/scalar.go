@@ -96,14 +96,9 @@ func (d *decoder) boolean(n *yaml.Node, key string) bool {
 
 var bareNumber = regexp.MustCompile(`^[-+]?[0-9]+(\.[0-9]*)?$`)
 
-// mayBeZero reports whether a duration of zero is a way to turn a thing off.
-func mayBeZero(key string) bool {
-	return strings.HasSuffix(key, ".drain.spread") || strings.HasSuffix(key, ".switch.bake") || strings.HasSuffix(key, ".switch.rules.p99")
-}
-
-// duration reads a length of time in Go's syntax, longer than zero unless the
-// key has a use for that.
-func (d *decoder) duration(n *yaml.Node, key string, into *time.Duration) {
+// duration reads a length of time in Go's syntax, longer than zero unless that
+// turns something off.
+func (d *decoder) duration(n *yaml.Node, key string, into *time.Duration, zeroIsOff bool) {
 	s, ok := d.scalar(n, key)
 	if !ok {
 		return
@@ -114,9 +109,9 @@ func (d *decoder) duration(n *yaml.Node, key string, into *time.Duration) {
 		d.node(n, key, "has no unit: write a duration such as 30s or 5m, not the bare number %s", quote(n.Value))
 	case err != nil:
 		d.node(n, key, "must be a duration such as 30s or 5m, is %s", quote(n.Value))
-	case v < 0 && mayBeZero(key):
+	case v < 0 && zeroIsOff:
 		d.node(n, key, "must not be negative, is %s", quote(n.Value))
-	case v <= 0 && !mayBeZero(key):
+	case v <= 0 && !zeroIsOff:
 		d.node(n, key, "must be longer than zero, is %s", quote(n.Value))
 	default:
 		*into = v

@@ -104,16 +104,12 @@ func validateTracing(t *Tracing, r *report) {
 		r.key("tracing.endpoint", "must be an http or https URL without a user and a query, such as http://127.0.0.1:4318; what proves who you are goes into tracing.headers")
 	case strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), "/v1/traces"):
 		r.key("tracing.endpoint", "must be the base URL: leave out /v1/traces, which is added")
-	case u.Scheme == "http" && len(t.Headers) > 0 && !isNear(u.Hostname()):
+	case u.Scheme == "http" && len(t.Headers) > 0 && !isNearHost(u.Hostname()):
 		r.key("tracing.endpoint", "must be https where headers are given, for they would pass the network in the clear; http is for loopback and private addresses")
 	}
 }
 
-// isNear reports whether a host is this machine or one of a private network.
-func isNear(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && (a.Unmap().IsLoopback() || a.Unmap().IsPrivate())
+func isNearHost(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && isNear(address)
 }

@@ -97,11 +97,14 @@ func validateMetrics(m *Metrics, r *report) {
 	switch {
 	case err != nil || host != "" && notAddress != nil:
 		r.key("metrics.listen", "must be an IP address and a port, such as \"127.0.0.1:9145\", is %s", r.shown("metrics.listen", m.Listen))
-	case notAddress != nil || !address.IsLoopback() && !address.IsPrivate():
+	case notAddress != nil || !isNear(address):
 		r.key("metrics.listen", "must be a loopback or private address, is %s: whoever reaches it may read, without a password and in the clear",
 			r.shown("metrics.listen", m.Listen))
 	}
 }
+
+// isNear reports whether an address is of this machine or of a private network.
+func isNear(a netip.Addr) bool { return a.IsLoopback() || a.IsPrivate() }
 
 // validateTLS checks what the issuer needs. The hosts are those of all apps.
 func validateTLS(t *TLS, r *report, hosts map[string]string) {

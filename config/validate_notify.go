@@ -29,9 +29,3 @@ func validateNotify(n Notify, key string, r *report, check func(string) error) {
 		}
 	}
 }
-
-func validateDisk(d Disk, r *report) {
-	if d.Warn == 0 {
-		r.key("disk.warn", "must be above 0: write 100 for a disk that is quite full")
-	}
-}
