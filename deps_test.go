@@ -31,7 +31,7 @@ var allowed = map[string]struct {
 	"logfile":  {nil, "rotating a file needs no knowledge of what writes it"},
 	"verdict":  {nil, "what figures say follows from nothing but the figures"},
 	"switcher": {[]string{"proxy"}, "it moves routes; everything else reaches it through interfaces it defines"},
-	"admin":    {[]string{"switcher", "metrics"}, "it asks for operations and shows figures; it never performs one"},
+	"admin":    {[]string{"switcher"}, "it asks for operations and shows figures; it never performs one"},
 	"tracing":  {[]string{"proxy"}, "it implements proxy.Tracer and knows no other package"},
 	"docker":   {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},
 	"process":  {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},
@@ -99,6 +99,24 @@ func TestImportGraphIsTheOneDecided(t *testing.T) {
 				case known && !slices.Contains(rule.imports, to):
 					t.Errorf("%s imports %s, but %s imports only %v: %s", file, to, from, rule.imports, rule.why)
 				}
+			}
+		}
+	}
+}
+
+func TestEveryImportAllowedIsUsed(t *testing.T) {
+	found := sources(t)
+	for from, rule := range allowed {
+		if found[from] == nil {
+			continue // foreseen
+		}
+		var used []string
+		for _, imports := range found[from] {
+			used = append(used, imports...)
+		}
+		for _, to := range rule.imports {
+			if !slices.Contains(used, module+to) {
+				t.Errorf("%s may import %s and does not: take it out", from, to)
 			}
 		}
 	}

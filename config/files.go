@@ -61,9 +61,9 @@ func resolvePaths(c *Config, r *report, dir string) {
 }
 
 // CheckFiles reports, as an *Error, every file that the configuration names and that
-// is not there or cannot be read: certificates, keys, roots, env_file, the
-// directories of processes and the folders of error pages and paths. Load does not look at them, so that a file can be checked
-// on another machine.
+// is not there or cannot be read: certificates, keys, roots, env_file, the directories
+// of processes and the folders of error pages and paths. Load does not look at them,
+// so that a file can be checked on another machine.
 func (c *Config) CheckFiles() error {
 	r := newReport(c.lines)
 	for _, f := range c.inputs() {
