@@ -37,6 +37,7 @@ var allowed = map[string]struct {
 	"process":  {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},
 	"postgres": {[]string{"switcher"}, "it implements stages and gates of the switcher"},
 	"notify":   {[]string{"switcher"}, "it consumes the switcher's events"},
+	"troubles": {[]string{"switcher"}, "it looks and tells; where certificates and figures come from is the edge's"},
 	"collect":  {[]string{"switcher", "logfile"}, "it brings what a switcher.Runtime follows into files; it starts, stops and routes nothing"},
 
 	"admin/dashboard": {[]string{"admin", "switcher"}, "it shows what it is given and asks for operations, with the scopes of admin"},

@@ -167,7 +167,7 @@ func (e *edge) run(ctx context.Context) error {
 	if e.listeners.metrics != nil {
 		group.Go(func() error { return e.serveMetrics(failed) })
 	}
-	group.Go(func() error { return e.watchTroubles(failed) })
+	group.Go(func() error { return e.newTroubles().Run(failed) })
 	group.Go(func() error { return e.serveDashboard(failed) })
 	group.Go(func() error { return e.reloadOnHangups(failed) })
 	e.log.Info("serving", "http", address(e.listeners.http), "https", address(e.listeners.https), "http3", e.listeners.udp(), "admin", address(e.listeners.admin))
@@ -233,6 +233,13 @@ func (e *edge) certificateOptions(c *config.Config) edgetls.Options {
 		o.Files = append(o.Files, edgetls.KeyPair{Cert: pair.Cert, Key: pair.Key})
 	}
 	return o
+}
+
+// current is the configuration that is served now.
+func (e *edge) current() *config.Config {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.config
 }
 
 func (e *edge) certificates() []admin.Certificate {

@@ -121,9 +121,7 @@ func (e *edge) openDashboard(who switcher.Actor, scope admin.Scope, app string) 
 
 // certificatesOf are those of an app's hosts.
 func (e *edge) certificatesOf(app string) (all []admin.Certificate) {
-	e.mu.Lock()
-	section := e.config.Apps[app]
-	e.mu.Unlock()
+	section := e.current().Apps[app]
 	if section == nil {
 		return nil
 	}
@@ -137,9 +135,7 @@ func (e *edge) certificatesOf(app string) (all []admin.Certificate) {
 
 // drainOf is how long what an app has in flight may last.
 func (e *edge) drainOf(app string) switcher.DrainSettings {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	section := e.config.Apps[app]
+	section := e.current().Apps[app]
 	if section == nil {
 		return switcher.DrainSettings{}
 	}

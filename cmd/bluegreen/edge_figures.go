@@ -12,6 +12,7 @@ import (
 	"sofiacall.com/bluegreen/metrics"
 	"sofiacall.com/bluegreen/proxy"
 	"sofiacall.com/bluegreen/switcher"
+	"sofiacall.com/bluegreen/troubles"
 )
 
 // newMetrics returns the figures of an edge.
@@ -47,8 +48,8 @@ func (e *edge) state() metrics.State {
 	}
 	s.Disks = map[string]float64{}
 	for name, folder := range map[string]string{"state": e.options.Config.State.Dir, "logs": e.options.Config.Logs.Dir} {
-		if use, err := useOfDisk(folder); err == nil {
-			s.Disks[name] = use.percent / 100
+		if disk, err := troubles.DiskOf(folder); err == nil {
+			s.Disks[name] = disk.Used / 100
 		}
 	}
 	return s

@@ -117,9 +117,7 @@ func (l *appLogs) run(ctx context.Context) error {
 
 // readLogs answers a query of the admin API.
 func (e *edge) readLogs(ctx context.Context, app string, q admin.LogQuery, a admin.LogAnswer) error {
-	e.mu.Lock()
-	c := e.config
-	e.mu.Unlock()
+	c := e.current()
 	query := collect.Query{Lines: q.Lines, Since: q.Since, Follow: q.Follow}
 	for _, colour := range switcher.Colours() {
 		if q.Colour == "" || q.Colour == colour {

@@ -56,9 +56,7 @@ the state directory and the edge is restarted.`,
 
 // link makes a signed link to an internal host of an app.
 func (e *edge) link(app string, r admin.LinkRequest) (admin.Link, error) {
-	e.mu.Lock()
-	section := e.config.Apps[app]
-	e.mu.Unlock()
+	section := e.current().Apps[app]
 	if section == nil || !section.Access.Signed {
 		return admin.Link{}, &switcher.Error{
 			Code: switcher.CodeRefused, What: fmt.Sprintf("app %s does not accept signed links", app),
