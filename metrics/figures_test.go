@@ -203,8 +203,8 @@ func TestQuantilesAreThoseOfTheDurations(t *testing.T) {
 		}
 	}
 	var n int64
-	for _, count := range h.Buckets() {
-		n += count
+	for b := range h.Buckets() {
+		n += b.Count
 	}
 	if n != int64(len(all)) || h.Count() != n {
 		t.Errorf("%d durations in the buckets, %d counted, of %d", n, h.Count(), len(all))

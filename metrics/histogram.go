@@ -73,13 +73,20 @@ func (h Histogram) Quantile(q float64) time.Duration {
 	return 0
 }
 
-// Buckets yields the upper bound and the count of each bucket that is not
-// empty, shortest first. All histograms have the same buckets. Nothing bounds
-// the last, which is given as the longest time.Duration.
-func (h Histogram) Buckets() iter.Seq2[time.Duration, int64] {
-	return func(yield func(time.Duration, int64) bool) {
+// Bucket counts durations longer than Lower and at most Upper.
+type Bucket struct {
+	Lower, Upper time.Duration
+	Count        int64
+}
+
+// Buckets yields the buckets that are not empty, shortest first. All histograms
+// have buckets of the same bounds, round limits (25 ms, 1 s) among them. The
+// last holds what is longer than its end, too.
+func (h Histogram) Buckets() iter.Seq[Bucket] {
+	return func(yield func(Bucket) bool) {
 		for _, c := range h.cells {
-			if !yield(layout.upper[c.bucket], int64(c.count)) {
+			lower, upper := bounds(int(c.bucket))
+			if !yield(Bucket{lower, upper, int64(c.count)}) {
 				return
 			}
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"math"
 	"sync/atomic"
 	"time"
 
@@ -122,17 +121,10 @@ func trafficOf(f metrics.Figures) verdict.Traffic {
 	return verdict.Traffic{Requests: f.Requests, Errors: f.Errors, Duration: bucketsOf(f.Duration)}
 }
 
-// bucketsOf gives buckets their lower bounds; only where the first one begins
-// is not quite so.
 func bucketsOf(h metrics.Histogram) verdict.Histogram {
 	var buckets verdict.Histogram
-	longest := h.Quantile(1)
-	for upper, n := range h.Buckets() {
-		upper = min(upper, longest)
-		buckets = append(buckets, verdict.Bucket{Lower: time.Duration(float64(upper) / bucketRatio()), Upper: upper, Count: n})
+	for b := range h.Buckets() {
+		buckets = append(buckets, verdict.Bucket(b))
 	}
 	return buckets
 }
-
-// bucketRatio is that of two neighbouring bounds.
-func bucketRatio() float64 { return math.Exp2(1. / 8) }

@@ -83,14 +83,26 @@ func TestAWatchBeginsAnewWithOtherRulesAndAnotherBake(t *testing.T) {
 	}
 }
 
-func TestALatencyKeepsItsBuckets(t *testing.T) {
-	all := bucketsOf(metrics.HistogramOf(time.Microsecond, 3*time.Millisecond, 40*time.Millisecond, 100*time.Hour))
-	if len(all) != 4 {
-		t.Fatalf("buckets = %+v", all)
-	}
-	for _, b := range all {
-		if b.Lower >= b.Upper || b.Upper > 1000*time.Hour {
-			t.Errorf("bucket %+v", b)
+// A limit is a round duration, and the buckets that count durations must not
+// blur it.
+func TestP99IsBrokenJustAboveItsLimit(t *testing.T) {
+	for _, limit := range []time.Duration{
+		25 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second,
+	} {
+		for took, want := range map[time.Duration]switcher.Outcome{limit: switcher.Good, limit + limit/50: switcher.Bad} {
+			c := newCounted()
+			c.setRules(&config.App{Switch: config.Switch{Rules: config.Rules{MinRequests: 20, P99: limit}}})
+			now := time.Now()
+			trial := switcher.Trial{
+				Colour: switcher.Green, Release: &switcher.Release{ID: "r2"}, Began: now, Since: now, Until: now.Add(time.Minute), Healthy: true,
+			}
+			r := recorders(c.metrics, "chat")(switcher.Production, switcher.Green, "r2")
+			for range 1000 {
+				r.Request(proxy.Observation{Method: "GET", Status: 200, Duration: took, FirstByte: took, Proxied: true})
+			}
+			if v := c.verdict(trial); v.Outcome != want {
+				t.Errorf("all take %v, p99 is %v: %+v", took, limit, v)
+			}
 		}
 	}
 }
