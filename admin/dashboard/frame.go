@@ -18,6 +18,8 @@ type frame struct {
 	Apps     []tab
 	Live     string // where the newest content of the page is; empty: it does not change
 	Every    int    // milliseconds between two looks at it
+	Again    bool   // the page is to be asked for once more
+	Lost     string // what is said when there is no answer any more
 }
 
 // tab leads to an app.
@@ -36,6 +38,10 @@ func (s *Server) frame(words words, title string) frame {
 func (v *visit) frame(title, app string) frame {
 	f := v.server.frame(v.words, title)
 	f.Actor, f.Scope = v.who.actor, v.words.t("scope."+v.who.scope.String())
+	f.Lost = v.words.t("lost")
+	if v.door == nil { // a restart of the edge ends the session and moves the listener
+		f.Lost += " " + v.words.t("lost.link")
+	}
 	for _, a := range v.server.options.Apps() {
 		st := a.Status()
 		f.Apps = append(f.Apps, tab{a.Name(), appURL(a.Name()), a.Name() == app, st.Alert != "" || st.Error != ""})

@@ -9,12 +9,20 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"sofiacall.com/bluegreen/admin"
 	"sofiacall.com/bluegreen/switcher"
 )
 
-// sweepEvery is how often the server looks whether anybody is left on loopback.
-const sweepEvery = 15 * time.Second
+const (
+	// sweepEvery is how often the server looks whether anybody is left on loopback.
+	sweepEvery = 15 * time.Second
+
+	// loopbackLimit is how many connections it takes there at a time: other
+	// users of the machine must not use up the edge's files.
+	loopbackLimit = 128
+)
 
 // Open returns a link to the dashboard that is good once, within a minute, on
 // this machine or through a tunnel to it. Whoever opens it acts as the actor,
@@ -46,6 +54,7 @@ func (s *Server) listen() error {
 	if err != nil {
 		return fmt.Errorf("opening the dashboard on loopback: %w", err)
 	}
+	ln = netutil.LimitListener(ln, loopbackLimit)
 	s.listening = ln
 	s.running.Go(func() error { return s.loopback.serve(s.life, ln) })
 	s.log.Info("dashboard: open on loopback", "address", ln.Addr())
@@ -88,9 +97,10 @@ func (s *Server) find(name string) *switcher.App {
 }
 
 // exchange trades the key of a link for a session, and leads on to an address
-// without it. A browser that only looks ahead does not use the key up.
+// without it. Who only looks ahead, or asks for no more than the header, does
+// not use the key up.
 func (e *entrance) exchange(w http.ResponseWriter, r *http.Request) {
-	if strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") {
+	if r.Method != http.MethodGet || strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") {
 		e.server.fail(w, r, http.StatusForbidden, "error.link")
 		return
 	}
@@ -99,7 +109,7 @@ func (e *entrance) exchange(w http.ResponseWriter, r *http.Request) {
 		e.server.fail(w, r, http.StatusForbidden, "error.link")
 		return
 	}
-	e.begin(w, who)
+	e.begin(w, r, who)
 	e.server.log.Info("dashboard: session begun on loopback", "actor", who.actor, "scope", who.scope.String())
 	target := "/"
 	if who.app != "" {
@@ -111,6 +121,11 @@ func (e *entrance) exchange(w http.ResponseWriter, r *http.Request) {
 // turnAway shows somebody without a session how to get one.
 func (e *entrance) turnAway(w http.ResponseWriter, r *http.Request) {
 	switch {
+	case fromElsewhere(r):
+		words := e.server.speak(r)
+		f := e.server.frame(words, words.t("entering"))
+		f.Again = true
+		e.server.show(w, words, http.StatusOK, "message", message{f, "", ""})
 	case r.Header.Get(headerLive) != "":
 		http.Error(w, "sign in again", http.StatusUnauthorized)
 	case e.door == nil:
@@ -120,4 +135,12 @@ func (e *entrance) turnAway(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 	}
+}
+
+// fromElsewhere reports whether a page was opened from another site. The browser
+// then sends no cookie (SameSite=Strict), but does so when our own page asks
+// for the same once more.
+func fromElsewhere(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && (site == "cross-site" || site == "same-site")
 }

@@ -288,3 +288,56 @@ func TestLoopbackClosesWhenNobodyIsLeft(t *testing.T) {
 		t.Errorf("it does not open again: %s", answer.Status)
 	}
 }
+
+func TestLookingAheadDoesNotUseALinkUp(t *testing.T) {
+	s := start(t)
+	link := s.link(t, "maria@host", admin.ScopeRead)
+	path := strings.TrimPrefix(link.URL, "http://"+link.Address)
+	v := newVisitor(t, "http://"+link.Address)
+	if answer, _ := v.ask(http.MethodHead, path, ""); answer.StatusCode != http.StatusForbidden || len(answer.Cookies()) > 0 {
+		t.Errorf("HEAD is answered %s", answer.Status)
+	}
+	if answer, _ := v.get(path); answer.StatusCode != http.StatusSeeOther {
+		t.Errorf("the link is used up: %s", answer.Status)
+	}
+}
+
+// Two servers may be open in one browser, through two tunnels to the same
+// loopback.
+func TestSessionsOfTwoServersStandBesideEachOther(t *testing.T) {
+	one, other := start(t), start(t)
+	v := one.enter(t, "maria@host", admin.ScopeRead)
+	link := other.link(t, "maria@host", admin.ScopeRead)
+	if answer, _ := (&visitor{t, "http://" + link.Address, v.client}).get(strings.TrimPrefix(link.URL, "http://"+link.Address)); answer.StatusCode != http.StatusSeeOther {
+		t.Fatalf("opening the other server's link: %s", answer.Status)
+	}
+	if answer, _ := v.get("/apps/chat"); answer.StatusCode != http.StatusOK {
+		t.Errorf("the first server's session has ended: %s", answer.Status)
+	}
+}
+
+func TestANewSessionEndsTheOneBefore(t *testing.T) {
+	s := start(t)
+	v := s.enter(t, "maria@host", admin.ScopeRead)
+	link := s.link(t, "maria@host", admin.ScopeOperate)
+	v.get(strings.TrimPrefix(link.URL, v.base))
+	s.server.sessions.mu.Lock()
+	defer s.server.sessions.mu.Unlock()
+	if n := len(s.server.sessions.open); n != 1 {
+		t.Errorf("%d sessions are open", n)
+	}
+}
+
+// From a link on another site the browser sends no cookie; our own page asks
+// once more, and tells nothing before.
+func TestALinkFromElsewhereLeadsInOnceTheBrowserSendsItsCookie(t *testing.T) {
+	s := start(t)
+	v := newVisitor(t, "http://"+s.link(t, "maria@host", admin.ScopeRead).Address)
+	answer, text := v.get("/apps/chat", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate")
+	if answer.StatusCode != http.StatusOK || !strings.Contains(text, `http-equiv="refresh"`) || strings.Contains(text, "slot-blue") {
+		t.Errorf("answered %s\n%s", answer.Status, text)
+	}
+	if answer, _ := v.get("/apps/chat", "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate"); answer.StatusCode != http.StatusUnauthorized {
+		t.Errorf("asked once more by who has no session: %s", answer.Status)
+	}
+}

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"html/template"
@@ -40,7 +41,9 @@ func New(o Options) *Server {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.pages = parsePages(s.assets)
-	s.loopback = &entrance{server: s, cookie: "bluegreen"}
+	// Cookies know no ports: by its name those of two servers that are open
+	// through tunnels do not replace each other.
+	s.loopback = &entrance{server: s, cookie: "bluegreen-" + rand.Text()[:8]}
 	if o.Door != nil {
 		s.signed = &entrance{server: s, cookie: "__Host-bluegreen", door: o.Door}
 	}

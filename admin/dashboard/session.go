@@ -165,9 +165,12 @@ func (e *entrance) session(r *http.Request) (session, bool) {
 // headerLive marks the requests of script.js.
 const headerLive = "Bluegreen-Live"
 
-// begin opens a session and gives the browser its cookie, which lives as long
-// as the browser, and no longer than the session.
-func (e *entrance) begin(w http.ResponseWriter, who session) {
+// begin opens a session in place of the one before, and gives the browser its
+// cookie, which lives no longer than the session.
+func (e *entrance) begin(w http.ResponseWriter, r *http.Request, who session) {
+	if cookie, err := r.Cookie(e.cookie); err == nil {
+		e.server.sessions.end(cookie.Value)
+	}
 	who.at = e
 	http.SetCookie(w, &http.Cookie{
 		Name: e.cookie, Value: e.server.sessions.begin(who), Path: "/", MaxAge: int(sessionFor.Seconds()),

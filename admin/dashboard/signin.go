@@ -37,10 +37,7 @@ func (e *entrance) signIn(w http.ResponseWriter, r *http.Request) {
 	err := e.door.Check(r.Context(), client, user, password)
 	scope, known := e.door.Scopes[user]
 	if err == nil && known {
-		if cookie, err := r.Cookie(e.cookie); err == nil {
-			e.server.sessions.end(cookie.Value)
-		}
-		e.begin(w, session{actor: switcher.Actor(user), scope: scope})
+		e.begin(w, r, session{actor: switcher.Actor(user), scope: scope})
 		e.server.log.Info("dashboard: signed in", "actor", user, "scope", scope.String(), "client", client)
 		http.Redirect(w, r, local(r.PostFormValue("next")), http.StatusSeeOther)
 		return
