@@ -30,6 +30,7 @@ type planPage struct {
 
 	ExpectActive  switcher.Colour
 	ExpectRelease string
+	ExpectRunning string   // id of the operation that goes on; it is one that a discard would abort
 	Type          []string // any of them confirms
 }
 
@@ -53,7 +54,7 @@ func (v *visit) plan(app *switcher.App, kind switcher.Kind, r *http.Request) pla
 	st := app.Status()
 	p := planPage{
 		frame: v.frame(v.label(kind, st)+" · "+st.App, st.App), App: st.App, Back: appURL(st.App), Kind: kind, Label: v.label(kind, st),
-		ExpectActive: st.Active, Type: []string{st.App},
+		ExpectActive: st.Active, ExpectRunning: runningOf(st), Type: []string{st.App},
 		Refused: v.refusal(kind, st),
 	}
 	if release := st.Slots[subjectOf(kind, st)].Release; release != nil {
@@ -66,6 +67,13 @@ func (v *visit) plan(app *switcher.App, kind switcher.Kind, r *http.Request) pla
 		v.foretell(&p, app, st, kind, r)
 	}
 	return p
+}
+
+func runningOf(st switcher.Status) string {
+	if st.Operation == nil {
+		return ""
+	}
+	return st.Operation.ID
 }
 
 // foretell fills in what will happen.
@@ -166,6 +174,10 @@ func (s *Server) act(v *visit, app *switcher.App, w http.ResponseWriter, r *http
 		s.fail(w, r, http.StatusForbidden, "error.scope")
 		return
 	}
+	if op := app.Status().Operation; op != nil && op.Kind == kind && op.Actor == v.who.actor { // a second click
+		http.Redirect(w, r, operationURL(app, op.ID), http.StatusSeeOther)
+		return
+	}
 	p := v.plan(app, kind, r)
 	again := func(status int) { s.show(w, v.words, status, "plan", p) }
 	if p.Refused != "" {
@@ -173,7 +185,7 @@ func (s *Server) act(v *visit, app *switcher.App, w http.ResponseWriter, r *http
 		return
 	}
 	active, release := switcher.Colour(r.PostFormValue("expect_active")), r.PostFormValue("expect_release")
-	if active != p.ExpectActive || release != p.ExpectRelease {
+	if active != p.ExpectActive || release != p.ExpectRelease || r.PostFormValue("expect_running") != p.ExpectRunning {
 		p.Problem = v.words.t("plan.stale")
 		again(http.StatusConflict)
 		return
@@ -190,7 +202,11 @@ func (s *Server) act(v *visit, app *switcher.App, w http.ResponseWriter, r *http
 		again(admin.ProblemOf(err).Status)
 		return
 	}
-	http.Redirect(w, r, appURL(app.Name())+"?operation="+url.QueryEscape(op.ID), http.StatusSeeOther)
+	http.Redirect(w, r, operationURL(app, op.ID), http.StatusSeeOther)
+}
+
+func operationURL(app *switcher.App, id string) string {
+	return appURL(app.Name()) + "?operation=" + url.QueryEscape(id)
 }
 
 func (p *planPage) confirmed(typed string) bool {

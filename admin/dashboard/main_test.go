@@ -135,7 +135,7 @@ func (v *visitor) ask(method, path, body string, header ...string) (*http.Respon
 // confirmation is the form of an action's page at this moment, confirmed.
 func (s *site) confirmation(kind switcher.Kind) url.Values {
 	st := s.App.Status()
-	form := url.Values{"expect_active": {string(st.Active)}, "confirm": {"chat"}}
+	form := url.Values{"expect_active": {string(st.Active)}, "expect_running": {runningOf(st)}, "confirm": {"chat"}}
 	if r := st.Slots[subjectOf(kind, st)].Release; r != nil {
 		form.Set("expect_release", r.ID)
 	}
