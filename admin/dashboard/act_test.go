@@ -164,3 +164,71 @@ func TestWhatCannotBeDoneSaysWhy(t *testing.T) {
 	}
 	_ = op.Wait(t.Context())
 }
+
+// Whoever clicks twice has not asked for two operations.
+func TestASecondClickLeadsToTheRunningOperation(t *testing.T) {
+	s := start(t)
+	v := s.enter(t, "maria@host", admin.ScopeOperate)
+	s.Deploy(t, "one")
+	s.Deploy(t, "two")
+	leave := s.Occupy(t)
+	s.Switch(t)
+	v.do(s, switcher.KindConfirm)
+	form := s.confirmation(switcher.KindCleanup)
+	answer, _ := v.post("/apps/chat/cleanup", form) // waits for the request
+	where := answer.Header.Get("Location")
+	again, _ := v.post("/apps/chat/cleanup", form)
+	if answer.StatusCode != http.StatusSeeOther || again.StatusCode != http.StatusSeeOther || again.Header.Get("Location") != where {
+		t.Errorf("answered %s to %q, and then %s to %q", answer.Status, where, again.Status, again.Header.Get("Location"))
+	}
+	other := s.enter(t, "jose@host", admin.ScopeOperate)
+	if answer, _ := other.post("/apps/chat/cleanup", form); answer.StatusCode != http.StatusConflict {
+		t.Errorf("somebody else is answered %s", answer.Status)
+	}
+	leave()
+	apptest.Eventually(t, "the cleanup has ended", func() bool { return s.App.Status().Operation == nil })
+}
+
+// A discard aborts the deploy that its page told of, and no other.
+func TestADiscardAbortsNoDeployThatItDidNotTellOf(t *testing.T) {
+	s := start(t)
+	v := s.enter(t, "maria@host", admin.ScopeOperate)
+	s.Deploy(t, "one")
+	form := s.confirmation(switcher.KindDiscard) // of an empty slot
+	release := s.HoldFetch()
+	defer release()
+	op, err := s.App.Deploy("jose@host", switcher.DeployRequest{Commit: "two"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer, text := v.post("/apps/chat/discard", form); answer.StatusCode != http.StatusConflict || !strings.Contains(text, "Something has changed") {
+		t.Errorf("answered %s", answer.Status)
+	}
+	release()
+	if err := op.Wait(t.Context()); err != nil {
+		t.Errorf("the deploy was aborted: %v", err)
+	}
+}
+
+// Whoever opens the page after an automatic rollback sees what has become of the
+// release, and why.
+func TestAFailedSlotSaysWhyItFailed(t *testing.T) {
+	s := start(t)
+	v := s.enter(t, "maria@host", admin.ScopeRead)
+	s.Deploy(t, "one")
+	s.Deploy(t, "two")
+	s.Switch(t)
+	op, err := s.App.Rollback("bluegreen", switcher.RollbackRequest{Reason: "it answers <nothing>"})
+	if err == nil {
+		err = op.Wait(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, page := v.get("/apps/chat/live")
+	_, slot, _ := strings.Cut(page, `id="slot-green"`)
+	slot, _, _ = strings.Cut(slot, "</article>")
+	if !strings.Contains(slot, "it answers &lt;nothing&gt;") {
+		t.Errorf("the failed slot shows\n%s", slot)
+	}
+}

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ type slotView struct {
 	Running  bool
 	Health   string // healthy, unhealthy or unknown
 	Says     string // of the health
-	Error    string // of the last probe
+	Error    string // of the last probe, or why the release failed
 	Bars     []bar
 	BarsSay  string
 	InFlight string
@@ -50,14 +51,14 @@ type routeView struct {
 }
 
 func (v *visit) slots(app *switcher.App, st switcher.Status, now time.Time) (all []slotView) {
-	checks := app.HealthHistory()
+	checks, history := app.HealthHistory(), app.History()
 	for _, c := range switcher.Colours() {
-		all = append(all, v.slot(st, c, checks[c], now))
+		all = append(all, v.slot(st, c, checks[c], history, now))
 	}
 	return all
 }
 
-func (v *visit) slot(st switcher.Status, c switcher.Colour, checks []switcher.HealthCheck, now time.Time) slotView {
+func (v *visit) slot(st switcher.Status, c switcher.Colour, checks []switcher.HealthCheck, history []switcher.Record, now time.Time) slotView {
 	w, s := v.words, st.Slots[c]
 	view := slotView{
 		Colour: c, Name: w.t("colour." + string(c)), Letter: strings.ToUpper(string(c[:1])), State: s.State,
@@ -77,6 +78,9 @@ func (v *visit) slot(st switcher.Status, c switcher.Colour, checks []switcher.He
 		view.At, view.By = r.DeployedAt, r.DeployedBy
 		view.Deployed = w.ago(now, r.DeployedAt)
 	}
+	if s.State == switcher.Failed {
+		view.Error = v.failure(c, s.Release, history)
+	}
 	if !view.Running {
 		return view
 	}
@@ -94,6 +98,22 @@ func (v *visit) slot(st switcher.Status, c switcher.Colour, checks []switcher.He
 	v.addProbes(&view, checks)
 	v.addUsage(&view, s.Usage)
 	return view
+}
+
+// failure is why the release in a slot has failed: its deploy did, or production
+// went back to the other slot.
+func (v *visit) failure(c switcher.Colour, release *switcher.Release, history []switcher.Record) string {
+	if release == nil {
+		return ""
+	}
+	for _, r := range slices.Backward(history) {
+		deploy := r.Kind == switcher.KindDeploy && r.Release == release.ID && !r.OK
+		rollback := r.Kind == switcher.KindRollback && r.Colour == c.Other() && r.OK && r.Began.After(release.DeployedAt)
+		if deploy || rollback {
+			return v.say(r.Result)
+		}
+	}
+	return ""
 }
 
 func (v *visit) health(h switcher.Health, now time.Time) string {

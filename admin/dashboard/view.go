@@ -21,14 +21,15 @@ type overviewPage struct {
 
 // appCard is one app of the overview.
 type appCard struct {
-	Name   string
-	URL    string
-	Phase  string
-	Hosts  []string
-	Alert  string
-	Slots  []slotView
-	Doing  string
-	Paused bool
+	Name  string
+	URL   string
+	Phase string
+	At    switcher.Phase
+	Hosts []string
+	Alert string
+	Slots []slotView
+	Doing string
+	Notes []string // that production is held, or shows a page
 }
 
 // appPage shows one app.
@@ -125,8 +126,8 @@ func (s *Server) showOverview(v *visit, w http.ResponseWriter, r *http.Request) 
 	for _, app := range apps {
 		st := app.Status()
 		card := appCard{
-			Name: st.App, URL: appURL(st.App), Phase: v.words.t("phase." + string(st.Phase)), Hosts: st.Routes[switcher.Production].Hosts,
-			Alert: cmp.Or(st.Error, st.Alert), Slots: v.slots(app, st, now), Paused: st.Pause != nil || st.Maintenance != nil,
+			Name: st.App, URL: appURL(st.App), At: st.Phase, Phase: v.words.t("phase." + string(st.Phase)), Hosts: st.Routes[switcher.Production].Hosts,
+			Alert: v.say(cmp.Or(st.Error, st.Alert)), Slots: v.slots(app, st, now), Notes: v.notes(st, now),
 		}
 		if st.Operation != nil {
 			card.Doing = v.words.t("running", v.words.t("kind."+string(st.Operation.Kind)), st.Operation.Actor)
@@ -201,7 +202,7 @@ func (v *visit) summary(st switcher.Status, op *operationView) string {
 	if op != nil {
 		said = append(said, op.Title+", "+op.Says)
 	}
-	said = append(said, st.Alert)
+	said = append(said, v.say(cmp.Or(st.Error, st.Alert)))
 	return strings.TrimSuffix(strings.Join(said, ". "), ". ")
 }
 
@@ -296,6 +297,9 @@ func (v *visit) notes(st switcher.Status, now time.Time) (all []string) {
 	w := v.words
 	if p := st.Pause; p != nil {
 		all = append(all, w.t("paused", w.n("held", p.Held), p.By, w.span(p.Until.Sub(now))))
+	}
+	if st.Phase == switcher.PhaseEmpty && st.Error == "" {
+		all = append(all, w.t("begin", st.App))
 	}
 	if m := st.Maintenance; m != nil {
 		all = append(all, w.t("maintenance", m.By, w.ago(now, m.Since)))
