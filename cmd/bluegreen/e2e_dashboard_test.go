@@ -140,6 +140,14 @@ func TestTheDashboardIsUsedByKeyboardAlone(t *testing.T) {
 	if got := focus(); got != "do-switch" {
 		t.Fatalf("the focus went to %q while the page was renewed", got)
 	}
+	browsertest.Eval[bool](p, "(window.before = document.activeElement) !== null")
+	e.must("pause", "--max", "1m")
+	p.Wait(".banner", "Production is paused")
+	e.must("resume")
+	e.await("the note has gone", func() bool { return p.Text(".banner") == "" })
+	if !browsertest.Eval[bool](p, "document.activeElement === window.before") {
+		t.Fatalf("the focus went to %q when a note came and went", focus())
+	}
 	p.Press(kb.Enter)
 	p.Wait("h1", "Switch to Green")
 	if got := focus(); got != "confirm" {

@@ -102,6 +102,28 @@ func TestTheDashboardTakesACertificateFromFiles(t *testing.T) {
 	e.await("the files are served", func() bool { return e.healthy(address) })
 }
 
+// A page that cannot be renewed says so wherever it is scrolled to, and goes on by
+// itself when the edge is back.
+func TestAPageOfTheDashboardSaysThatItIsOld(t *testing.T) {
+	t.Parallel()
+	e := newTestEdge(t, "")
+	address := e.withDoor(map[string]string{"maria": "operate"})
+	e.start()
+	e.deploy("v1")
+	p := e.signedIn(address, "maria")
+	p.Expect("ERR_CONNECTION_REFUSED")
+	p.Expect("status of 401")
+	e.stop()
+	p.Wait("#stale", "No connection to the edge. This is how it was at ")
+	p.Accessible("without the edge")
+	browsertest.Eval[bool](p, "(scrollTo(0, document.body.scrollHeight), true)")
+	if !browsertest.Eval[bool](p, "(({top, bottom}) => top > 0 && bottom <= innerHeight)(document.getElementById('stale').getBoundingClientRect())") {
+		t.Error("who has scrolled down does not see it")
+	}
+	e.start()
+	p.Wait("h1", "Sign in") // sessions end with the edge
+}
+
 // The dashboard opens on a phone, with a certificate of the edge's own issuer,
 // for those who are users of it, and as what they are.
 func TestTheDashboardOpensOnAPhoneBehindASignIn(t *testing.T) {
@@ -130,6 +152,9 @@ func TestTheDashboardOpensOnAPhoneBehindASignIn(t *testing.T) {
 	p.Click("#go")
 	p.Wait("#slot-green .tag", "Live")
 	e.await("recorded as maria's", func() bool { return strings.Contains(e.must("history").stdout, "maria") })
+	p.Go(`data:text/html,<a id="link" href="` + address + `/apps/chat">from a chat room</a>`)
+	p.Click("#link")
+	p.Wait("#slot-green .tag", "Live") // still signed in
 
 	other := e.signedIn(address, "jose")
 	other.Wait("#actions", "You may look")
