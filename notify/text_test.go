@@ -208,16 +208,16 @@ func TestSpanishFiguresOfEachRule(t *testing.T) {
 // says itself is told in the team's language.
 func TestCausesAreToldInSpanish(t *testing.T) {
 	for cause, want := range map[string]string{
-		"r2 (8f2c1ab) became unhealthy in the bake: /health answered 500":                     "r2 (8f2c1ab) dejó de estar sana mientras estaba bajo observación: /health respondió 500",
-		"it exited with code 137; it has died 3 times in 2m0s":                                "terminó con el código 137; se ha caído 3 veces en 2m0s",
-		"it died, nobody knows with which exit code; it has died 2 times in 5s":               "se cayó, no se sabe con qué código; se ha caído 2 veces en 5s",
-		"chat-green-r4 was not healthy within 2m0s: no answer within 5s":                      "chat-green-r4 no llegó a estar sano en 2m0s: sin respuesta en 5s",
-		"the bake of r2 (8f2c1ab) has ended as good":                                          "la observación de r2 (8f2c1ab) ha terminado bien",
-		"the bake of r2 (b) has ended as good, because maria@host says so: 3 requests so far": "la observación de r2 (b) ha terminado bien, porque lo dice maria@host",
-		"the bake of r2 (b) has ended undecided, for want of data: 3 requests so far":         "la observación de r2 (b) ha terminado sin datos suficientes",
-		"the figures speak against r2 (b): 9 of 10 requests failed":                           "las cifras hablan en contra de r2 (b)",
-		"r2 (b) is unhealthy on green and cannot be rolled back: no previous release is warm": "r2 (b) no está sana en green y no se puede revertir: no hay ninguna versión anterior caliente",
-		"production did not answer on green after the switch: connection reset":               "producción no respondió en green después del switch: conexión cortada",
+		"r2 (8f2c1ab) became unhealthy in the bake: /health answered 500":                                                 "r2 (8f2c1ab) dejó de estar sana mientras estaba bajo observación: /health respondió 500",
+		"it exited with code 137; it has died 3 times in 2m0s":                                                            "terminó con el código 137; se ha caído 3 veces en 2m0s",
+		"it died, nobody knows with which exit code; it has died 2 times in 5s":                                           "se cayó, no se sabe con qué código; se ha caído 2 veces en 5s",
+		"chat-green-r4 was not healthy within 2m0s: no answer within 5s":                                                  "chat-green-r4 no llegó a estar sano en 2m0s: sin respuesta en 5s",
+		"the bake of r2 (8f2c1ab) has ended as good":                                                                      "la observación de r2 (8f2c1ab) ha terminado bien",
+		"the bake of r2 (b) has ended as good, because maria@host says so; the figures were undecided: 3 requests so far": "la observación de r2 (b) ha terminado bien, porque lo dice maria@host",
+		"the bake of r2 (b) has ended undecided, for want of data: 3 requests so far":                                     "la observación de r2 (b) ha terminado sin datos suficientes",
+		"the figures speak against r2 (b): 9 of 10 requests failed":                                                       "las cifras hablan en contra de r2 (b)",
+		"r2 (b) is unhealthy on green and cannot be rolled back: no previous release is warm":                             "r2 (b) no está sana en green y no se puede revertir: no hay ninguna versión anterior caliente",
+		"production did not answer on green after the switch: connection reset":                                           "producción no respondió en green después del switch: conexión cortada",
 		"too slow for maría": "too slow for maría",
 		"":                   "",
 	} {

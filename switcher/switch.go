@@ -233,7 +233,7 @@ func bakeEnd(who Actor, v *Verdict) string {
 	case v == nil || v.Outcome == Good:
 		return "as good"
 	case who != Self:
-		return "as good, because " + string(who) + " says so: " + v.reasons(v.Outcome)
+		return fmt.Sprintf("as good, because %s says so; the figures were %s: %s", who, v.Outcome, v.reasons(v.Outcome))
 	}
 	return "undecided, for want of data: " + v.reasons(Undecided)
 }
