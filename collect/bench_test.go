@@ -35,20 +35,20 @@ func (e *endless) Follow(_ context.Context, _ string, _ switcher.Cursor, take fu
 func BenchmarkCollect(b *testing.B) {
 	const lines = 512
 	text := []byte(`{"level":"info","msg":"message stored","room":"sofia","user":"maria","took_ms":1.25,"bytes":345,"trace":"4bf92f3577b34da6"}`)
-	source := &endless{}
+	output := &endless{}
 	for range lines {
-		source.batch = append(source.batch, switcher.Line{Stream: switcher.Stdout, Text: text})
+		output.batch = append(output.batch, switcher.Line{Stream: switcher.Stdout, Text: text})
 	}
 	file := logfile.NewLog(filepath.Join(b.TempDir(), "blue.log"), logfile.Options{
 		Limits: logfile.Limits{Size: 20 << 20, Age: time.Hour, Keep: 5, Total: 1 << 30},
 	})
 	c := New(Options{App: "chat", Files: map[switcher.Colour]*logfile.Log{switcher.Blue: file}})
-	c.runtime = source
-	f := &follow{source: Source{"chat-blue-r1", switcher.Blue, "r1", "4f2a1c9"}, file: file, cursor: switcher.Cursor{}}
+	c.runtime = output
+	f := &follow{source: source{"chat-blue-r1", switcher.Blue, "r1", "4f2a1c9"}, file: file, cursor: switcher.Cursor{}}
 	f.encoder = newEncoder("chat", f.source)
 	b.ReportAllocs()
 	b.SetBytes(int64(len(text)))
-	source.n = (b.N + lines - 1) / lines
+	output.n = (b.N + lines - 1) / lines
 	b.ResetTimer()
 	if err := c.readOnce(b.Context(), f, func() {}); err != nil {
 		b.Fatal(err)

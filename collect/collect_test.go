@@ -65,7 +65,7 @@ func TestARemovalGivesUpADiskThatTakesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := collector(t, dir, 1<<20, nil)
-	c.options.Patience = 100 * time.Millisecond
+	c.patience = 100 * time.Millisecond
 	through := c.Through(tape)
 	tape.write(0, 10)
 	if err := through.Remove(t.Context(), tape.id); err != nil || !tape.removed {
@@ -99,7 +99,7 @@ func TestLinesWaitForADiskAndNothingIsLost(t *testing.T) {
 }
 
 func TestALineSaysWhoseItIs(t *testing.T) {
-	e := newEncoder("chat", Source{"chat-green-r7-abc", switcher.Green, "r7", `4f"2`})
+	e := newEncoder("chat", source{"chat-green-r7-abc", switcher.Green, "r7", `4f"2`})
 	at := time.Date(2026, 11, 24, 14, 49, 10, 123456789, time.FixedZone("", 3600))
 	got := string(e.append(nil, switcher.Line{Time: at, Stream: switcher.Stderr, Text: []byte("a \"b\"\x1b[31m\xffñ\t\\"), Partial: true}))
 	want := `{"time":"2026-11-24T13:49:10.123456789Z","app":"chat","colour":"green","release":"r7","commit":"4f\"2",` +
@@ -107,7 +107,7 @@ func TestALineSaysWhoseItIs(t *testing.T) {
 	if got != want {
 		t.Errorf("line\n%swant\n%s", got, want)
 	}
-	l, ok := head([]byte(got))
+	l, ok := withoutMessage([]byte(got))
 	if !ok || !l.Time.Equal(at) || l.Instance != "chat-green-r7-abc" || l.Stream != switcher.Stderr {
 		t.Errorf("read back as %+v, %v", l, ok)
 	}
@@ -138,7 +138,7 @@ func TestAQueryMergesColoursByTimeAndCountsTheNewest(t *testing.T) {
 		path := filepath.Join(dir, string(colour)+".log")
 		paths = append(paths, path)
 		file := logfile.NewLog(path, logfile.Options{Limits: limits(3000)})
-		e := newEncoder("chat", Source{"x", colour, "r1", ""})
+		e := newEncoder("chat", source{"x", colour, "r1", ""})
 		for n := i; n < 200; n += 2 {
 			line := e.append(nil, switcher.Line{Time: epoch.Add(time.Duration(n) * time.Second), Stream: "stdout", Text: fmt.Append(nil, n)})
 			if err := file.Append(t.Context(), line); err != nil {

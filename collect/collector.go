@@ -15,9 +15,6 @@ type Options struct {
 	App string
 	// Files are the log files of the slots; they are the Collector's to write.
 	Files map[switcher.Colour]*logfile.Log
-	// Patience is how long the removal of an instance waits for its last lines
-	// while none of them can be written; default 5s.
-	Patience time.Duration
 	// Logger is told of what could not be collected; nil means silence.
 	Logger *slog.Logger
 }
@@ -27,6 +24,9 @@ type Collector struct {
 	options Options
 	log     *slog.Logger
 	wake    chan struct{}
+	// patience is how long the removal of an instance waits for its last lines
+	// while none of them can be written.
+	patience time.Duration
 
 	mu      sync.Mutex
 	runtime switcher.Runtime
@@ -37,14 +37,11 @@ type Collector struct {
 
 // New returns a Collector that follows nothing yet.
 func New(o Options) *Collector {
-	if o.Patience <= 0 {
-		o.Patience = 5 * time.Second
-	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Collector{
-		options: o, log: o.Logger.With("app", o.App), wake: make(chan struct{}, 1), follows: map[string]*follow{},
+		options: o, log: o.Logger.With("app", o.App), wake: make(chan struct{}, 1), patience: 5 * time.Second, follows: map[string]*follow{},
 	}
 }
 
@@ -120,7 +117,7 @@ func (c *Collector) look(ctx context.Context) error {
 	defer c.mu.Unlock()
 	for _, i := range instances {
 		there[i.ID] = true
-		c.follow(Source{i.ID, i.Colour, i.Release, i.Commit}, i.Running)
+		c.follow(source{i.ID, i.Colour, i.Release, i.Commit}, i.Running)
 	}
 	for id, f := range c.follows {
 		if !there[id] && !f.leaving && time.Since(f.added) > lookEvery {
@@ -139,7 +136,7 @@ func (c *Collector) current() switcher.Runtime {
 
 // follow sees to an instance; again says that it may have written more since it
 // was read to the end. Called with c.mu held.
-func (c *Collector) follow(s Source, again bool) {
+func (c *Collector) follow(s source, again bool) {
 	file := c.options.Files[s.Colour]
 	f := c.follows[s.Instance]
 	switch {

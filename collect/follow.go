@@ -11,7 +11,7 @@ import (
 
 // follow is one instance that is read.
 type follow struct {
-	source  Source
+	source  source
 	file    *logfile.Log
 	encoder encoder
 	added   time.Time
@@ -112,9 +112,9 @@ func (c *Collector) finish(ctx context.Context, instance string) {
 	defer stop()
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
-	patience := time.AfterFunc(c.options.Patience, func() { giveUp(errPatience) })
+	patience := time.AfterFunc(c.patience, func() { giveUp(errPatience) })
 	defer patience.Stop()
-	if err := c.readOnce(ctx, f, func() { patience.Reset(c.options.Patience) }); err != nil {
+	if err := c.readOnce(ctx, f, func() { patience.Reset(c.patience) }); err != nil {
 		c.log.Error("the last lines of an instance are lost: they could not be written before it was removed",
 			"instance", instance, "after", f.cursor.Newest(), "file", f.file.Path(), "error", err)
 	}

@@ -123,7 +123,9 @@ func limits(size int64) logfile.Limits {
 func collector(t *testing.T, dir string, size int64, failed func(error)) *Collector {
 	file := logfile.NewLog(filepath.Join(dir, "blue.log"), logfile.Options{Limits: limits(size), Failed: failed})
 	t.Cleanup(func() { _ = file.Close() })
-	return New(Options{App: "chat", Files: map[switcher.Colour]*logfile.Log{switcher.Blue: file}, Patience: time.Minute})
+	c := New(Options{App: "chat", Files: map[switcher.Colour]*logfile.Log{switcher.Blue: file}})
+	c.patience = time.Minute
+	return c
 }
 
 // run runs a collector; the returned function ends it.

@@ -24,8 +24,8 @@ type Line struct {
 	Message  string          `json:"message"`
 }
 
-// Source is whose output it is.
-type Source struct {
+// source is whose output it is.
+type source struct {
 	Instance string
 	Colour   switcher.Colour
 	Release  string
@@ -35,7 +35,7 @@ type Source struct {
 // encoder writes lines of one source.
 type encoder struct{ middle []byte }
 
-func newEncoder(app string, s Source) encoder {
+func newEncoder(app string, s source) encoder {
 	m := []byte(`","app":`)
 	m = appendString(m, []byte(app))
 	m = append(m, `,"colour":`...)
@@ -113,8 +113,8 @@ func appendString(to, text []byte) []byte {
 	return append(to, '"')
 }
 
-// head reads a line but for its message; false if it is none of ours.
-func head(line []byte) (l Line, ok bool) {
+// withoutMessage reads a line but for its message; false if it is none of ours.
+func withoutMessage(line []byte) (l Line, ok bool) {
 	before, _, found := bytes.Cut(line, []byte(`,"message":`))
 	if !found {
 		return l, false

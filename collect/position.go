@@ -26,7 +26,7 @@ func position(file *logfile.Log, instance string, known func(instance string) bo
 	cursor := switcher.Cursor{}
 	var newest time.Time
 	err = reader.Backwards(time.Time{}, func(_ logfile.Position, line []byte) bool {
-		l, ok := head(line)
+		l, ok := withoutMessage(line)
 		switch {
 		case !ok:
 			return true // a machine that lost power may leave anything

@@ -135,13 +135,13 @@ func merge(ctx context.Context, readers []*logfile.Reader, starts []logfile.Posi
 			return tell(line)
 		})
 	}
-	heads := make([]*source, len(readers))
+	heads := make([]*head, len(readers))
 	for i, r := range readers {
 		heads[i] = pull(ctx, r, starts[i])
 		defer heads[i].stop()
 	}
 	for {
-		var oldest *source
+		var oldest *head
 		for _, h := range heads {
 			if h.ok && (oldest == nil || h.time.Before(oldest.time)) {
 				oldest = h
@@ -167,8 +167,8 @@ func merge(ctx context.Context, readers []*logfile.Reader, starts []logfile.Posi
 
 var errEnough = errors.New("nobody wants more lines")
 
-// source is a reader and its next line.
-type source struct {
+// head is a reader and its next line.
+type head struct {
 	line []byte
 	time time.Time
 	ok   bool
@@ -177,8 +177,8 @@ type source struct {
 	stop func()
 }
 
-func pull(ctx context.Context, r *logfile.Reader, from logfile.Position) *source {
-	h := &source{}
+func pull(ctx context.Context, r *logfile.Reader, from logfile.Position) *head {
+	h := &head{}
 	h.next, h.stop = iter.Pull2(func(yield func([]byte, error) bool) {
 		err := r.Forwards(ctx, from, func(line []byte) error {
 			if !yield(line, nil) {
@@ -194,7 +194,7 @@ func pull(ctx context.Context, r *logfile.Reader, from logfile.Position) *source
 	return h
 }
 
-func (h *source) advance() {
+func (h *head) advance() {
 	line, err, ok := h.next()
 	h.line, h.err, h.ok = line, err, ok && err == nil
 	if t, known := timeOf(line); known {

@@ -17,14 +17,14 @@ func (r collected) Start(ctx context.Context, spec switcher.Spec) error {
 	err := r.Runtime.Start(ctx, spec)
 	if err == nil {
 		r.c.mu.Lock()
-		r.c.follow(Source{spec.Instance, spec.Colour, spec.Release.ID, spec.Release.Commit}, true)
+		r.c.follow(source{spec.Instance, spec.Colour, spec.Release.ID, spec.Release.Commit}, true)
 		r.c.mu.Unlock()
 	}
 	return err
 }
 
 // Remove waits a moment for the last lines. A disk that takes none delays it by
-// Options.Patience.
+// Collector.patience.
 func (r collected) Remove(ctx context.Context, instance string) error {
 	if err := r.Runtime.Stop(ctx, instance); err != nil {
 		return err

@@ -28,9 +28,7 @@ const (
 type Options struct {
 	Dir      string // where what is not delivered yet and open troubles are kept
 	Settings Settings
-	Logger   *slog.Logger   // nil: nothing is logged
-	Server   string         // what this machine is called; empty: its host name
-	Location *time.Location // of the times that are told; nil: local time
+	Logger   *slog.Logger // nil: nothing is logged
 }
 
 // Settings are what a configuration says of alerts.
@@ -49,8 +47,8 @@ type App struct {
 type Notifier struct {
 	log    *slog.Logger
 	file   string
-	server string
-	zone   *time.Location
+	server string         // what this machine is called
+	zone   *time.Location // of the times that are told
 	// saveAgain is the constant of that name, but in tests.
 	saveAgain time.Duration
 	send      func(*service, *message, Settings) error // delivers; may hang
@@ -71,19 +69,14 @@ type Notifier struct {
 // left cannot always be read; then it begins anew, and says so in the log.
 func New(o Options) *Notifier {
 	n := &Notifier{
-		log: o.Logger, file: statePath(o.Dir), server: o.Server, zone: o.Location,
+		log: o.Logger, file: statePath(o.Dir), zone: time.Local,
 		wake: make(chan struct{}, 1), dirty: make(chan struct{}, 1),
 		troubles: map[switcher.NoticeKey]*trouble{}, services: map[string]*service{}, saveAgain: saveAgain,
 	}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
-	if n.server == "" {
-		n.server, _ = os.Hostname()
-	}
-	if n.zone == nil {
-		n.zone = time.Local
-	}
+	n.server, _ = os.Hostname()
 	n.send = n.deliver
 	kept := n.load()
 	n.configure(o.Settings, kept.Queues)

@@ -95,7 +95,9 @@ func everyMessage() []*message {
 }
 
 func speaker(t *testing.T) *Notifier {
-	return New(Options{Dir: t.TempDir(), Server: "web-1", Location: time.UTC})
+	n := New(Options{Dir: t.TempDir()})
+	n.server, n.zone = "web-1", time.UTC
+	return n
 }
 
 func TestEveryMessageInBothLanguages(t *testing.T) {

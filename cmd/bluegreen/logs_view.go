@@ -6,16 +6,13 @@ import (
 	"strings"
 	"time"
 
+	"sofiacall.com/bluegreen/collect"
 	"sofiacall.com/bluegreen/switcher"
 )
 
 // logLine is a line of either log.
 type logLine struct {
-	Time    time.Time       `json:"time"`
-	Colour  switcher.Colour `json:"colour"`
-	Stream  string          `json:"stream"`
-	Message string          `json:"message"`
-	Partial bool            `json:"partial"`
+	collect.Line
 
 	Route    string `json:"route"`
 	Method   string `json:"method"`
