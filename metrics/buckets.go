@@ -8,8 +8,9 @@ import (
 )
 
 // The buckets of all histograms are those of a Prometheus native histogram of
-// schema 3, whose bounds are the powers of 2^(1/8): one is 9 % wide. They reach from 7.6 µs (2^-17 s) to 36 h (2^17 s). What is shorter
-// is in the zero bucket, what is longer in the last one.
+// schema 3, whose bounds are the powers of 2^(1/8): one is 9 % wide. They reach
+// from 7.6 µs (2^-17 s) to 36 h (2^17 s). What is shorter is in the zero bucket,
+// what is longer in the last one.
 //
 // A native bucket that holds a bound of the classic buckets in the middle is
 // kept as two, so that one addition keeps both kinds exact.

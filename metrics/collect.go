@@ -166,7 +166,7 @@ func (t teller) app(a App) {
 	t.tell(names.maintenance, truth(a.Maintenance), a.Name)
 	t.moment(names.bakeEnd, a.BakeEnd, a.Name)
 	if a.Verdict != "" {
-		t.oneOf(names.verdict, verdicts, a.Verdict, a.Name)
+		t.oneOf(names.verdict, t.metrics.options.Verdicts, a.Verdict, a.Name)
 	}
 	t.oneOf(names.phase, t.metrics.options.Phases, a.Phase, a.Name)
 	for colour, slot := range a.Slots {
@@ -197,7 +197,7 @@ func (t teller) slotState(app, colour string, s Slot) {
 		t.tell(names.release, 1, app, colour, r.ID, r.Commit, r.Image)
 	}
 	if s.Health != "" {
-		t.oneOf(names.health, healthStates, s.Health, app, colour)
+		t.oneOf(names.health, t.metrics.options.Healths, s.Health, app, colour)
 		t.tell(names.latency, s.Latency.Seconds(), app, colour)
 		t.tell(names.failures, float64(s.Failures), app, colour)
 	}

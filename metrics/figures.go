@@ -12,13 +12,9 @@ type Figures struct {
 	First, Last time.Time
 
 	Requests  int64
-	Errors    int64          // that count against the release
-	Codes     [classes]int64 // by class of the status; 0: nothing was written
-	Duration  Histogram      // of those that do not last
+	Errors    int64     // that count against the release
+	Duration  Histogram // of those that do not last
 	FirstByte Histogram
-	BytesIn   int64
-	BytesOut  int64
-	Upgraded  int64 // WebSockets begun
 }
 
 // Figures returns what happened on a route between two moments of the last two
@@ -105,13 +101,7 @@ func (a *adder) joined() span {
 
 // told are the figures of what was added.
 func (m *Metrics) told(a *adder, from, to time.Time) Figures {
-	f := Figures{
-		From: from, To: to, Errors: a.errors, BytesIn: a.bytesIn, BytesOut: a.bytesOut, Upgraded: a.upgraded,
-	}
-	for class, n := range a.codes {
-		f.Codes[class] = int64(n)
-		f.Requests += int64(n)
-	}
+	f := Figures{From: from, To: to, Requests: a.requests, Errors: a.errors}
 	if a.duration != nil {
 		f.Duration, f.FirstByte = a.duration.histogram(), a.firstByte.histogram()
 		f.First, f.Last = m.time(a.from), m.time(a.to)

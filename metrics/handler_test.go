@@ -18,6 +18,7 @@ import (
 func testOptions() Options {
 	return Options{
 		Version: "v1", Phases: []string{"steady", "baking"}, SlotStates: []string{"empty", "active"}, Operations: []string{"deploy", "switch"},
+		Healths: []string{"healthy", "unhealthy", "unknown"}, Verdicts: []string{"good", "bad", "undecided"},
 		Failures: []Failure{{Name: "none"}, {"dial", true}, {Name: "denied"}},
 	}
 }
@@ -102,7 +103,7 @@ func TestEverythingIsTold(t *testing.T) {
 	r.Request(request(200, time.Millisecond))
 	r.Request(&Request{Method: "BREW", Status: 502, Failure: 1, Counts: true, Error: true, Retries: 2})
 	r.Request(&Request{Method: "GET", Status: 403, Failure: 2})
-	r.Elsewhere("/app/", request(200, time.Millisecond))
+	r.PathRequest("/app/", request(200, time.Millisecond))
 	r.UpgradeBegin()
 	r.UpgradeEnd(Upgrade{Duration: time.Hour, BytesIn: 3, Cut: true})
 	m.Ended("shop", "switch", true)

@@ -23,7 +23,6 @@ func (h *histogram) observe(d time.Duration) {
 // Histogram is how a number of durations are distributed, in buckets whose
 // bounds are 9 % apart. Its zero value is empty.
 type Histogram struct {
-	sum   time.Duration
 	cells []cell // not empty, in order
 }
 
@@ -38,17 +37,6 @@ func (h Histogram) Count() (n int64) {
 		n += int64(c.count)
 	}
 	return n
-}
-
-// Sum returns the durations added up.
-func (h Histogram) Sum() time.Duration { return h.sum }
-
-// Mean returns the arithmetic mean, 0 of none.
-func (h Histogram) Mean() time.Duration {
-	if n := h.Count(); n > 0 {
-		return h.sum / time.Duration(n)
-	}
-	return 0
 }
 
 // Quantile returns the duration that a share of q (0 to 1) does not exceed, 0
@@ -93,15 +81,6 @@ func (h Histogram) Buckets() iter.Seq[Bucket] {
 	}
 }
 
-// HistogramOf returns the distribution of the given durations.
-func HistogramOf(durations ...time.Duration) Histogram {
-	h := new(histogram)
-	for _, d := range durations {
-		h.observe(d)
-	}
-	return h.since(new(plainHistogram))
-}
-
 // bounds of a bucket as durations; the last ends with the highest native bound.
 func bounds(bucket int) (low, high time.Duration) {
 	if bucket > 0 {
@@ -120,7 +99,6 @@ type plainHistogram struct {
 }
 
 func (p *plainHistogram) add(h Histogram) {
-	p.sum += int64(h.sum)
 	for _, c := range h.cells {
 		p.buckets[c.bucket] += int64(c.count)
 	}
@@ -135,7 +113,7 @@ func (p *plainHistogram) addAll(h *histogram) {
 }
 
 func (p *plainHistogram) histogram() Histogram {
-	h := Histogram{sum: time.Duration(p.sum)}
+	var h Histogram
 	for i, n := range p.buckets {
 		if n != 0 {
 			h.cells = append(h.cells, cell{uint16(i), uint32(n)})
@@ -148,10 +126,6 @@ func (p *plainHistogram) histogram() Histogram {
 // since returns what was counted since the last call with the same seen, which
 // it brings up to date.
 func (h *histogram) since(seen *plainHistogram) Histogram {
-	var d Histogram
-	sum := h.sum.Load()
-	d.sum = time.Duration(sum - seen.sum)
-	seen.sum = sum
 	var found [buckets]cell
 	n := 0
 	for i := range h.buckets {
@@ -161,8 +135,8 @@ func (h *histogram) since(seen *plainHistogram) Histogram {
 			seen.buckets[i] = now
 		}
 	}
-	if n > 0 {
-		d.cells = slices.Clone(found[:n])
+	if n == 0 {
+		return Histogram{}
 	}
-	return d
+	return Histogram{slices.Clone(found[:n])}
 }

@@ -17,7 +17,7 @@ type Options struct {
 	Version string // of the edge
 
 	// What the labels of that name can be.
-	Phases, SlotStates, Operations []string
+	Phases, SlotStates, Healths, Verdicts, Operations []string
 
 	// Failures are what Request.Failure may be, 31 at most; the first means
 	// that nothing has failed.

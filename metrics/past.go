@@ -18,38 +18,26 @@ const (
 // spans and 600 KB for the coarse ones; 6 MB is the most that is possible.
 type span struct {
 	from, to  time.Duration // since Metrics.began: the looks before and after it
-	codes     [classes]uint32
+	requests  int64
 	errors    int64
-	bytesIn   int64
-	bytesOut  int64
-	upgraded  int64
 	duration  Histogram
 	firstByte Histogram
 }
 
 func (s *span) add(o span) {
-	for i, n := range o.codes {
-		s.codes[i] += n
-	}
+	s.requests += o.requests
 	s.errors += o.errors
-	s.bytesIn += o.bytesIn
-	s.bytesOut += o.bytesOut
-	s.upgraded += o.upgraded
 }
 
 func (s *span) empty() bool {
-	return s.codes == [classes]uint32{} && s.errors|s.bytesIn|s.bytesOut|s.upgraded == 0 &&
-		len(s.duration.cells) == 0 && len(s.firstByte.cells) == 0
+	return s.requests|s.errors == 0 && len(s.duration.cells) == 0 && len(s.firstByte.cells) == 0
 }
 
 // past is what is remembered of a Route.
 type past struct {
 	seen struct {
-		codes              [classes]int64
-		errors             int64
-		bytesIn, bytesOut  int64
-		upgraded           int64
-		duration, firstOne plainHistogram
+		requests, errors    int64
+		duration, firstByte plainHistogram
 	}
 	spans  []span // oldest first: coarse ones, then fine ones
 	dense  int    // index of the first fine one
@@ -60,27 +48,17 @@ type past struct {
 // look remembers what has happened since the last look.
 func (r *Route) look(now time.Duration) {
 	p := &r.past
-	s := span{from: p.looked, to: now}
-	p.looked = now
-	for class := range r.requests {
-		var n int64
-		for method := range r.requests[class] {
-			n += r.requests[class][method].Load()
-		}
-		s.codes[class] = uint32(n - p.seen.codes[class])
-		p.seen.codes[class] = n
+	s := span{
+		from: p.looked, to: now,
+		requests: news(r.answered(), &p.seen.requests), errors: news(r.errors.Load(), &p.seen.errors),
+		duration: r.duration.since(&p.seen.duration), firstByte: r.firstByte.since(&p.seen.firstByte),
 	}
-	s.errors = news(r.errors.Load(), &p.seen.errors)
-	s.bytesIn = news(r.bytesIn.Load(), &p.seen.bytesIn)
-	s.bytesOut = news(r.bytesOut.Load(), &p.seen.bytesOut)
-	s.upgraded = news(r.upgrades.Load(), &p.seen.upgraded)
-	s.duration = r.duration.since(&p.seen.duration)
-	s.firstByte = r.firstByte.since(&p.seen.firstOne)
+	p.looked = now
 	if s.empty() {
 		return
 	}
 	p.active = now
-	if last := len(p.spans) - 1; last >= p.dense && slot(p.spans[last].to, fine) == slot(now, fine) {
+	if last := len(p.spans) - 1; last >= p.dense && stepOf(p.spans[last].to, fine) == stepOf(now, fine) {
 		p.spans[last] = joined(p.spans[last], s) // two looks within a second
 		return
 	}
@@ -93,8 +71,8 @@ func news(now int64, seen *int64) int64 {
 	return n
 }
 
-// slot numbers the steps of time; a moment at the end of a step belongs to it.
-func slot(at, step time.Duration) time.Duration { return (at + step - 1) / step }
+// stepOf numbers the steps of time; a moment at the end of a step belongs to it.
+func stepOf(at, step time.Duration) time.Duration { return (at + step - 1) / step }
 
 func joined(a, b span) span {
 	var sum adder
@@ -109,13 +87,13 @@ func (p *past) age(now time.Duration) {
 	for p.dense < len(p.spans) && p.spans[p.dense].to <= now-fineFor {
 		// A coarse span is made of those that end in the same ten seconds, all at once.
 		end := p.dense + 1
-		step := slot(p.spans[p.dense].to, coarse)
+		step := stepOf(p.spans[p.dense].to, coarse)
 		if step*coarse > now-fineFor {
 			break
 		}
 		var sum adder
 		sum.add(p.spans[p.dense])
-		for ; end < len(p.spans) && slot(p.spans[end].to, coarse) == step; end++ {
+		for ; end < len(p.spans) && stepOf(p.spans[end].to, coarse) == step; end++ {
 			sum.add(p.spans[end])
 		}
 		p.spans[p.dense] = sum.joined()

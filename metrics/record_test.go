@@ -12,12 +12,12 @@ var sample = Request{
 
 func TestRecordingAllocatesNothing(t *testing.T) {
 	r := New(Options{}).Route("app", "production", "blue", "r1")
-	r.Elsewhere("/app/", &sample)
+	r.PathRequest("/app/", &sample)
 	failed := Request{Method: "PURGE", Failure: 3, Counts: true, Error: true, Retries: 1, Lasting: true}
 	if n := testing.AllocsPerRun(1000, func() {
 		r.Request(&sample)
 		r.Request(&failed)
-		r.Elsewhere("/app/", &sample)
+		r.PathRequest("/app/", &sample)
 		r.UpgradeBegin()
 		r.UpgradeEnd(Upgrade{Duration: time.Hour, BytesIn: 1, BytesOut: 1, Cut: true})
 	}); n != 0 {

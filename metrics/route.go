@@ -95,6 +95,16 @@ func (a *answers) record(r *Request) {
 	}
 }
 
+// answered is how many there were.
+func (a *answers) answered() (n int64) {
+	for class := range a.requests {
+		for method := range a.requests[class] {
+			n += a.requests[class][method].Load()
+		}
+	}
+	return n
+}
+
 // Route counts the requests of a route while it leads to one release. It is
 // safe for concurrent use.
 type Route struct {
@@ -138,9 +148,9 @@ func (r *Route) Request(q *Request) {
 	}
 }
 
-// Elsewhere records a request that the named path route served. It allocates
+// PathRequest records a request that the named path route served. It allocates
 // only for the first one of a path.
-func (r *Route) Elsewhere(path string, q *Request) {
+func (r *Route) PathRequest(path string, q *Request) {
 	a := r.path(path)
 	a.record(q)
 	a.duration.observe(q.Duration)

@@ -20,7 +20,7 @@ type App struct {
 	Slots       map[string]Slot   // by colour
 	Rollback    bool              // possible at once
 	BakeEnd     time.Time         // zero: no bake
-	Verdict     string            // of the bake, one of verdicts; empty: there is none
+	Verdict     string            // of the bake, one of Options.Verdicts; empty: there is none
 	Paused      bool
 	Maintenance bool
 	Drain       *Drain
@@ -34,7 +34,7 @@ type Slot struct {
 	InFlight int64
 	Upgraded int64
 
-	Health   string // one of healthStates; empty: nothing runs
+	Health   string // one of Options.Healths; empty: nothing runs
 	Latency  time.Duration
 	Failures int
 
@@ -65,11 +65,6 @@ type Certificate struct {
 	NotAfter time.Time // zero: there is none
 	OK       bool
 }
-
-var (
-	healthStates = []string{"healthy", "unhealthy", "unknown"}
-	verdicts     = []string{"good", "bad", "undecided"}
-)
 
 // Ended counts an operation that has ended. Its name is one of
 // Options.Operations.

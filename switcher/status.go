@@ -52,6 +52,9 @@ const (
 	Unhealthy HealthStatus = "unhealthy"
 )
 
+// HealthStatuses lists all of them.
+func HealthStatuses() []HealthStatus { return []HealthStatus{Healthy, Unhealthy, Unknown} }
+
 // Health is what the probes of a slot last found.
 type Health struct {
 	Status    HealthStatus `json:"status"`

@@ -15,6 +15,9 @@ const (
 	Undecided Outcome = "undecided" // not enough data
 )
 
+// Outcomes lists all of them.
+func Outcomes() []Outcome { return []Outcome{Good, Bad, Undecided} }
+
 // Verdict is what the figures of a bake say of the new release: bad when any
 // finding is, undecided when none is bad and not all are good.
 type Verdict struct {

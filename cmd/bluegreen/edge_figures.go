@@ -17,20 +17,22 @@ import (
 
 // newMetrics returns the figures of an edge.
 func newMetrics(version string) *metrics.Metrics {
-	o := metrics.Options{Version: version}
-	for _, phase := range switcher.Phases() {
-		o.Phases = append(o.Phases, string(phase))
-	}
-	for _, state := range switcher.SlotStates() {
-		o.SlotStates = append(o.SlotStates, string(state))
-	}
-	for _, kind := range switcher.Kinds() {
-		o.Operations = append(o.Operations, string(kind))
+	o := metrics.Options{
+		Version: version,
+		Phases:  namesOf(switcher.Phases()), SlotStates: namesOf(switcher.SlotStates()), Healths: namesOf(switcher.HealthStatuses()),
+		Verdicts: namesOf(switcher.Outcomes()), Operations: namesOf(switcher.Kinds()),
 	}
 	for _, f := range proxy.Failures() {
 		o.Failures = append(o.Failures, metrics.Failure{Name: f.String(), Upstream: f.Upstream()})
 	}
 	return metrics.New(o)
+}
+
+func namesOf[T ~string](all []T) (names []string) {
+	for _, one := range all {
+		names = append(names, string(one))
+	}
+	return names
 }
 
 // state is what Prometheus is told besides what was counted.

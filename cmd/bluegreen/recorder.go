@@ -25,7 +25,7 @@ func (r recorder) Request(o proxy.Observation) {
 		Counts: o.Proxied && (o.Failure == proxy.FailureNone || o.Failure.Upstream()),
 	}
 	if o.Path != "" {
-		r.route.Elsewhere(o.Path, &q)
+		r.route.PathRequest(o.Path, &q)
 		return
 	}
 	q.Error = q.Counts && (q.Status >= 500 || o.Failure.Upstream())
