@@ -29,7 +29,7 @@ var allowed = map[string]struct {
 	"metrics":  {nil, "names and figures are filled in from outside, so that counting never calls back"},
 	"nginx":    {nil, "the fallback is generated from plain values, not from the file's format"},
 	"logfile":  {nil, "rotating a file needs no knowledge of what writes it"},
-	"verdict":  {nil, "what figures say follows from nothing but the figures"},
+	"verdict":  {[]string{"switcher"}, "what figures say follows from nothing but the figures; it is said in the switcher's words"},
 	"switcher": {[]string{"proxy"}, "it moves routes; everything else reaches it through interfaces it defines"},
 	"admin":    {[]string{"switcher"}, "it asks for operations and shows figures; it never performs one"},
 	"tracing":  {[]string{"proxy"}, "it implements proxy.Tracer and knows no other package"},

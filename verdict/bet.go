@@ -114,14 +114,15 @@ func newWager(failed, all, rise float64) wager {
 	return wager{} // the previous release may have failed always
 }
 
-// see is bet.see.
+// see lets the bets against all rates take in the same.
 func (w *wager) see(since time.Duration, failed, all, fresh, dispersion float64) {
 	for i := range w.bets {
 		w.bets[i].see(since, failed, all, fresh, dispersion)
 	}
 }
 
-// worth is bet.worth. Against no figures nothing can be won.
+// worth is the least of the products, and the part that has most of it. Against
+// no figures nothing can be won.
 func (w *wager) worth() (float64, *part) {
 	least, by := math.Inf(1), (*part)(nil)
 	for i := range w.bets {

@@ -2,41 +2,43 @@ package verdict
 
 import (
 	"fmt"
+
+	"sofiacall.com/bluegreen/switcher"
 )
 
 // enough is the confidence with which a rate must be excluded for a release to
 // be good.
 const enough = 0.05
 
-func (w *Watch) health() Finding {
+func (w *Watch) health() switcher.Finding {
 	if !w.now.Healthy {
-		return Finding{Rule: RuleHealth, Outcome: Undecided, Text: "its probes do not all succeed"}
+		return switcher.Finding{Rule: RuleHealth, Outcome: switcher.Undecided, Text: "its probes do not all succeed"}
 	}
-	return Finding{Rule: RuleHealth, Outcome: Good, Text: "its probes succeed", Measured: 1}
+	return switcher.Finding{Rule: RuleHealth, Outcome: switcher.Good, Text: "its probes succeed", Measured: 1}
 }
 
-func (w *Watch) restarts() Finding {
-	f := Finding{Rule: RuleRestarts, Outcome: Good, Text: "no restarts", Measured: float64(w.now.Restarts), Limit: float64(w.rules.Restarts - 1)}
+func (w *Watch) restarts() switcher.Finding {
+	f := switcher.Finding{Rule: RuleRestarts, Outcome: switcher.Good, Text: "no restarts", Measured: float64(w.now.Restarts), Limit: float64(w.rules.Restarts - 1)}
 	if w.now.Restarts > 0 {
 		f.Text = fmt.Sprintf("restarted %s, %d is too often", times(w.now.Restarts), w.rules.Restarts)
 	}
 	if w.now.Restarts >= w.rules.Restarts {
-		f.Outcome = Bad
+		f.Outcome = switcher.Bad
 	}
 	return f
 }
 
-func (w *Watch) errorRate() Finding {
-	f := Finding{Rule: RuleErrorRate, Limit: w.rules.ErrorRate}
+func (w *Watch) errorRate() switcher.Finding {
+	f := switcher.Finding{Rule: RuleErrorRate, Limit: w.rules.ErrorRate}
 	worth, most := w.absolute.worth()
 	w.share(&f, worth, most, w.now.Errors, chanceErrorRate, w.rules.ErrorRate*1.5)
 	f.Text = fmt.Sprintf("%s failed, %s are too many", w.said(f, most, w.now.Errors), percent(f.Limit))
 	return w.short(f)
 }
 
-func (w *Watch) errorRateRelative() Finding {
+func (w *Watch) errorRateRelative() switcher.Finding {
 	old := w.previous
-	f := Finding{Rule: RuleErrorRateRelative, Outcome: Undecided, Against: old.Requests, Samples: w.now.Requests, Measured: rate(w.now.Errors, w.now.Requests)}
+	f := switcher.Finding{Rule: RuleErrorRateRelative, Outcome: switcher.Undecided, Against: old.Requests, Samples: w.now.Requests, Measured: rate(w.now.Errors, w.now.Requests)}
 	if len(w.relative.bets) == 0 {
 		f.Text = "the previous release was not asked enough to compare with"
 		return f
@@ -44,15 +46,15 @@ func (w *Watch) errorRateRelative() Finding {
 	f.Limit = rate(old.Errors, old.Requests)
 	worth, most := w.relative.worth()
 	w.share(&f, worth, most, w.now.Errors, chanceErrorRateRelative, f.Limit+2*w.rules.ErrorRateRelative)
-	if f.Outcome == Bad && f.Measured < f.Limit+w.rules.ErrorRateRelative {
-		f.Outcome = Undecided // more than chance, and yet too little to matter
+	if f.Outcome == switcher.Bad && f.Measured < f.Limit+w.rules.ErrorRateRelative {
+		f.Outcome = switcher.Undecided // more than chance, and yet too little to matter
 	}
 	f.Text = fmt.Sprintf("%s failed, against %s of %s on the previous release", w.said(f, most, w.now.Errors), percent(f.Limit), number(old.Requests))
 	return w.short(f)
 }
 
-func (w *Watch) p99() Finding {
-	f := Finding{Rule: RuleP99, Limit: w.rules.P99.Seconds()}
+func (w *Watch) p99() switcher.Finding {
+	f := switcher.Finding{Rule: RuleP99, Limit: w.rules.P99.Seconds()}
 	slow := w.now.Duration.longer(w.rules.P99)
 	worth, most := w.slow.worth()
 	w.share(&f, worth, most, slow, chanceP99, onePercent*1.5)
@@ -61,9 +63,9 @@ func (w *Watch) p99() Finding {
 	return w.short(f)
 }
 
-func (w *Watch) latencyRelative() Finding {
+func (w *Watch) latencyRelative() switcher.Finding {
 	b := w.latency
-	f := Finding{Rule: RuleLatencyRelative, Outcome: Undecided, Against: b.previous.count()}
+	f := switcher.Finding{Rule: RuleLatencyRelative, Outcome: switcher.Undecided, Against: b.previous.count()}
 	switch {
 	case !b.comparable():
 		f.Text = "the previous release was not asked enough to compare with"
@@ -81,32 +83,32 @@ func (w *Watch) latencyRelative() Finding {
 		brief(b.previous.quantile(0.5)), brief(b.previous.quantile(0.9)), number(f.Against))
 	switch b.against {
 	case 0:
-		f.Outcome = Good
+		f.Outcome = switcher.Good
 	case 1:
 		f.Text += ", slower if it stays so"
 	default:
-		f.Outcome = Bad
+		f.Outcome = switcher.Bad
 	}
 	return f
 }
 
 // share judges what a bet about a share of the requests is worth. A release is
 // good once it is certain enough that the share is below excluded.
-func (w *Watch) share(f *Finding, worth float64, most *part, counted int64, chance, excluded float64) {
-	f.Outcome, f.Samples, f.Measured = Undecided, w.now.Requests, rate(counted, w.now.Requests)
+func (w *Watch) share(f *switcher.Finding, worth float64, most *part, counted int64, chance, excluded float64) {
+	f.Outcome, f.Samples, f.Measured = switcher.Undecided, w.now.Requests, rate(counted, w.now.Requests)
 	f.Evidence = worth
 	switch {
 	case w.now.Requests < w.rules.MinRequests:
 	case worth >= 1/chance:
-		f.Outcome, f.Samples, f.Measured = Bad, int64(most.all), most.failed/most.all
+		f.Outcome, f.Samples, f.Measured = switcher.Bad, int64(most.all), most.failed/most.all
 	case upperBound(float64(counted), float64(w.now.Requests), enough) <= excluded:
-		f.Outcome = Good
+		f.Outcome = switcher.Good
 	}
 }
 
 // said are the figures of a share: all of them, or those since it turned bad.
-func (w *Watch) said(f Finding, most *part, counted int64) string {
-	if f.Outcome == Bad && most.since > 0 {
+func (w *Watch) said(f switcher.Finding, most *part, counted int64) string {
+	if f.Outcome == switcher.Bad && most.since > 0 {
 		return fmt.Sprintf("%s of %s in the last %s (%s)", number(int64(most.failed)), requests(int64(most.all)),
 			brief(w.now.At-most.since), percent(f.Measured))
 	}
@@ -114,9 +116,9 @@ func (w *Watch) said(f Finding, most *part, counted int64) string {
 }
 
 // short adds why nothing is said yet.
-func (w *Watch) short(f Finding) Finding {
+func (w *Watch) short(f switcher.Finding) switcher.Finding {
 	switch {
-	case f.Outcome != Undecided:
+	case f.Outcome != switcher.Undecided:
 	case w.now.Requests < w.rules.MinRequests:
 		f.Text += fmt.Sprintf(", judged from %s on", requests(w.rules.MinRequests))
 	default:

@@ -64,11 +64,11 @@ func (h Histogram) since(before Histogram) Histogram {
 	return fresh
 }
 
-// Ranks compares two histograms by the rank-sum test with ties (Mann and
+// ranks compares two histograms by the rank-sum test with ties (Mann and
 // Whitney 1947; Lehmann 1975, section 1.4): the chance that a value of a is
 // larger than one of b, equal ones counting half, and how likely values of the
 // same distribution are to differ as much in this direction.
-func Ranks(a, b Histogram) (larger, chance float64) {
+func ranks(a, b Histogram) (larger, chance float64) {
 	n, m := float64(a.count()), float64(b.count())
 	if n == 0 || m == 0 {
 		return 0.5, 1

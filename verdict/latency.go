@@ -21,12 +21,12 @@ type blocks struct {
 
 type block struct {
 	duration Histogram
-	larger   float64 // see Ranks
+	larger   float64 // see ranks
 }
 
 const (
 	blockTime     = 30 * time.Second
-	blockRequests = 100
+	blockRequests = 100 // fewer, of either release, are not compared
 	// noticeable is a difference that is never too much.
 	noticeable = 5 * time.Millisecond
 )
@@ -44,7 +44,7 @@ func (b *blocks) see(at time.Duration, duration Histogram) {
 		return
 	}
 	b.tested++
-	larger, chance := Ranks(fresh, b.previous)
+	larger, chance := ranks(fresh, b.previous)
 	spent := chanceLatencyRelative / float64(b.tested*(b.tested+1))
 	if chance <= spent && b.matters(fresh) {
 		b.against++

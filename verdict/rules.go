@@ -2,17 +2,11 @@ package verdict
 
 import "time"
 
-// Outcome is what figures say of a release.
-type Outcome string
-
-const (
-	Good      Outcome = "good"
-	Bad       Outcome = "bad"
-	Undecided Outcome = "undecided" // not enough data
-)
-
 // The rules, by their keys in the configuration. Health is not configured here:
-// the probes decide about it.
+// the probes decide about it. The evidence of a finding about a share is the
+// e-value: what a bet against "no worse than it may be" would have made of 1.
+// That of RuleLatencyRelative is the chance that a request takes longer than one
+// of the previous release.
 const (
 	RuleHealth            = "health"
 	RuleRestarts          = "restarts"
@@ -71,26 +65,4 @@ type Sample struct {
 	Traffic                // since then, growing from look to look
 	Healthy  bool          // by its probes
 	Restarts int           // since then
-}
-
-// Verdict is bad when any finding is, and undecided when none is bad and not
-// all are good.
-type Verdict struct {
-	Outcome  Outcome
-	Findings []Finding // one for each rule that is on
-}
-
-// Finding is what one rule says.
-type Finding struct {
-	Rule     string
-	Outcome  Outcome
-	Text     string  // the figures, in one sentence
-	Measured float64 // a share, seconds or a number, as the rule is
-	Limit    float64 // of a relative rule what the previous release had
-	Samples  int64   // requests that were looked at
-	Against  int64   // and of the previous release
-	// Evidence is, for shares, the e-value: what a bet against "no worse than
-	// it may be" would have made of 1. For LatencyRelative it is the
-	// chance that a request takes longer than one of the previous release.
-	Evidence float64
 }

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sofiacall.com/bluegreen/switcher"
 )
 
 // The defaults of the configuration.
@@ -39,7 +41,7 @@ func changing(before, after float64, when time.Duration) func(time.Duration) flo
 
 // end is how one bake ended.
 type end struct {
-	Verdict
+	switcher.Verdict
 	at       time.Duration
 	requests int64
 }
@@ -48,10 +50,10 @@ type end struct {
 func watch(w *world, previous Baseline, rules Rules) end {
 	watch := Begin(rules, previous, bake)
 	s := Sample{Healthy: true}
-	var v Verdict
+	var v switcher.Verdict
 	for s.At < bake {
 		w.pass(&s, time.Second)
-		if v = watch.Look(copied(s)); v.Outcome == Bad {
+		if v = watch.Look(copied(s)); v.Outcome == switcher.Bad {
 			break
 		}
 	}
@@ -88,7 +90,7 @@ func share(ends []end, of func(end) bool) float64 {
 	return float64(n) / float64(len(ends))
 }
 
-func bad(e end) bool { return e.Outcome == Bad }
+func bad(e end) bool { return e.Outcome == switcher.Bad }
 
 // quantileOf is a quantile of what those that ended badly needed.
 func quantileOf(ends []end, q float64, what func(end) float64) float64 {
@@ -232,7 +234,7 @@ func detection(t *testing.T, r *report, runs int, baselines, rates []float64) {
 					s.Errors += w.failures(10, fails)
 					s.Requests += 10
 					s.At += time.Second
-					if v := watch.Look(s); v.Outcome == Bad {
+					if v := watch.Look(s); v.Outcome == switcher.Bad {
 						return end{v, s.At, s.Requests}
 					}
 				}

@@ -73,10 +73,10 @@ func logGamma(v float64) float64 {
 // above is the chance that a standard normal value exceeds z.
 func above(z float64) float64 { return math.Erfc(z/math.Sqrt2) / 2 }
 
-// Proportions is the chance of a difference as large as that between x of n and
+// proportions is the chance of a difference as large as that between x of n and
 // y of m in either direction, if both had the same rate: the score test of two
 // proportions (Pearson 1900).
-func Proportions(x, n, y, m int64) float64 {
+func proportions(x, n, y, m int64) float64 {
 	if n == 0 || m == 0 || x+y == 0 || x+y == n+m {
 		return 1
 	}

@@ -20,13 +20,13 @@ func TestStatisticsAgreeWithTextbooks(t *testing.T) {
 	near(t, "at most none of 300 at 0.01", binomialBelow(0, 300, 0.01), math.Pow(0.99, 300))
 	near(t, "bound of 0 of 300", upperBound(0, 300, 0.05), 1-math.Pow(0.05, 1./300))
 	near(t, "bound of 3 of 100", upperBound(3, 100, 0.025), 0.0851760)
-	near(t, "proportions", Proportions(15, 100, 5, 100), 0.0184221)
+	near(t, "proportions", proportions(15, 100, 5, 100), 0.0184221)
 	// 1 1 2 3 against 2 3 3 4: U = 2.5
 	a := Histogram{{0, 1, 2}, {1, 2, 1}, {2, 3, 1}}
 	b := Histogram{{1, 2, 1}, {2, 3, 2}, {3, 4, 1}}
-	larger, _ := Ranks(a, b)
+	larger, _ := ranks(a, b)
 	near(t, "chance that a is larger", larger, 2.5/16)
-	other, chance := Ranks(b, a)
+	other, chance := ranks(b, a)
 	near(t, "chance that b is larger", other, 13.5/16)
 	near(t, "rank test", chance, 0.0670846)
 }

@@ -3,6 +3,8 @@ package verdict
 import (
 	"math"
 	"time"
+
+	"sofiacall.com/bluegreen/switcher"
 )
 
 // Watch is the watch over one release in its bake. One may look at any time and
@@ -42,8 +44,9 @@ func Begin(rules Rules, previous Baseline, bake time.Duration) *Watch {
 	return w
 }
 
-// Look takes in a sample and says what is known by now.
-func (w *Watch) Look(s Sample) Verdict {
+// Look takes in a sample and says what is known by now, with one finding for
+// each rule that is on.
+func (w *Watch) Look(s Sample) switcher.Verdict {
 	w.now = s
 	if s.Requests < w.seen.Requests || s.Errors < w.seen.Errors { // whoever counts has begun anew
 		w.seen = Sample{At: w.seen.At}
@@ -77,11 +80,11 @@ func portion(passed, whole time.Duration) float64 {
 }
 
 // conclude asks every rule that is on.
-func (w *Watch) conclude() Verdict {
-	v := Verdict{Outcome: Good}
+func (w *Watch) conclude() switcher.Verdict {
+	v := switcher.Verdict{Outcome: switcher.Good}
 	for _, rule := range []struct {
 		on   bool
-		find func() Finding
+		find func() switcher.Finding
 	}{
 		{true, w.health},
 		{w.rules.Restarts > 0, w.restarts},
@@ -96,10 +99,10 @@ func (w *Watch) conclude() Verdict {
 		f := rule.find()
 		v.Findings = append(v.Findings, f)
 		switch {
-		case f.Outcome == Bad:
-			v.Outcome = Bad
-		case f.Outcome == Undecided && v.Outcome == Good:
-			v.Outcome = Undecided
+		case f.Outcome == switcher.Bad:
+			v.Outcome = switcher.Bad
+		case f.Outcome == switcher.Undecided && v.Outcome == switcher.Good:
+			v.Outcome = switcher.Undecided
 		}
 	}
 	return v

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"math"
 	"time"
 
 	"sofiacall.com/bluegreen/admin"
@@ -10,10 +8,6 @@ import (
 	"sofiacall.com/bluegreen/switcher"
 	"sofiacall.com/bluegreen/verdict"
 )
-
-// comparable is how many requests each release must have had for a difference
-// to be judged.
-const comparable = 100
 
 // compare puts what was counted of both slots side by side.
 func (e *edge) compare(app *switcher.App, span time.Duration) (admin.Comparison, error) {
@@ -49,7 +43,9 @@ func compared(m *metrics.Metrics, st switcher.Status, span time.Duration, now ti
 		c.Slots[colour] = half
 	}
 	if c.Slots[st.Active.Other()].Release != nil {
-		c.Differences = differences(st.Active, production[st.Active], production[st.Active.Other()])
+		for _, d := range verdict.Compare(st.Active, trafficOf(production[st.Active]), trafficOf(production[st.Active.Other()])) {
+			c.Differences = append(c.Differences, admin.Difference(d))
+		}
 	}
 	return c, nil
 }
@@ -71,49 +67,4 @@ func trafficOn(f metrics.Figures) *admin.ComparedTraffic {
 		P50MS: ms(f.Duration.Quantile(0.5)), P90MS: ms(f.Duration.Quantile(0.9)), P99MS: ms(f.Duration.Quantile(0.99)),
 		FirstByteMS: ms(f.FirstByte.Quantile(0.5)),
 	}
-}
-
-// differences says of the active slot's production how it differs from the
-// other's, and whether by more than chance.
-func differences(active switcher.Colour, is, was metrics.Figures) []admin.Difference {
-	failing := admin.Difference{Measure: "error_rate", Chance: 1}
-	slower := admin.Difference{Measure: "duration", Chance: 1}
-	if n := min(is.Requests, was.Requests); n < comparable {
-		text := fmt.Sprintf("not enough data: %d and %d requests of production, each needs %d", is.Requests, was.Requests, comparable)
-		failing.Text, slower.Text = text, text
-		return []admin.Difference{failing, slower}
-	}
-	failing.Enough, slower.Enough = true, true
-	failing.Chance = verdict.Proportions(is.Errors, is.Requests, was.Errors, was.Requests)
-	failing.Text = fmt.Sprintf("%s fails %s: %s", active, comparative(rateOf(is), rateOf(was), "more often", "less often", "as often"), inWords(failing.Chance))
-
-	longer, chance := verdict.Ranks(bucketsOf(is.Duration), bucketsOf(was.Duration))
-	slower.Chance = min(1, 2*min(chance, 1-chance))
-	slower.Text = fmt.Sprintf("a request takes longer on %s than on %s in %.0f of 100 cases: %s", active, active.Other(), 100*longer, inWords(slower.Chance))
-	return []admin.Difference{failing, slower}
-}
-
-func rateOf(f metrics.Figures) float64 { return float64(f.Errors) / float64(f.Requests) }
-
-func comparative(is, was float64, more, less, same string) string {
-	switch {
-	case is > was:
-		return more
-	case is < was:
-		return less
-	}
-	return same
-}
-
-// inWords says what a p-value means.
-func inWords(chance float64) string {
-	switch {
-	case chance < 0.0001:
-		return "more than chance (less than 1 in 10,000)"
-	case chance < 0.01:
-		return fmt.Sprintf("more than chance (1 in %.0f)", math.Round(1/chance))
-	case chance < 0.05:
-		return fmt.Sprintf("probably more than chance (1 in %.0f)", math.Round(1/chance))
-	}
-	return "may be chance"
 }

@@ -100,21 +100,10 @@ func (j *judge) verdict(t switcher.Trial) switcher.Verdict {
 		}
 		j.watch, j.trial, j.of, j.from, j.deaths = verdict.Begin(*rules, before, t.Until.Sub(from)), t, rules, from, t.Deaths
 	}
-	return verdictOf(j.watch.Look(verdict.Sample{
+	return j.watch.Look(verdict.Sample{
 		At: now.Sub(j.from), Traffic: trafficOf(j.production(t.Colour, t.Release, j.from, now)),
 		Healthy: t.Healthy, Restarts: t.Deaths - j.deaths,
-	}))
-}
-
-func verdictOf(v verdict.Verdict) switcher.Verdict {
-	said := switcher.Verdict{Outcome: switcher.Outcome(v.Outcome)}
-	for _, f := range v.Findings {
-		said.Findings = append(said.Findings, switcher.Finding{
-			Rule: f.Rule, Outcome: switcher.Outcome(f.Outcome), Text: f.Text, Measured: f.Measured, Limit: f.Limit,
-			Samples: f.Samples, Against: f.Against, Evidence: f.Evidence,
-		})
-	}
-	return said
+	})
 }
 
 func trafficOf(f metrics.Figures) verdict.Traffic {

@@ -5,22 +5,17 @@ import (
 
 	"sofiacall.com/bluegreen/admin"
 	"sofiacall.com/bluegreen/switcher"
+	"sofiacall.com/bluegreen/verdict"
 )
 
 // ruleName is a rule as a person calls it.
 func ruleName(rule string) string {
 	switch rule {
-	case "health":
-		return "health"
-	case "restarts":
-		return "restarts"
-	case "error_rate":
+	case verdict.RuleErrorRate:
 		return "errors"
-	case "error_rate_relative":
+	case verdict.RuleErrorRateRelative:
 		return "errors, compared"
-	case "p99":
-		return "p99"
-	case "latency_relative":
+	case verdict.RuleLatencyRelative:
 		return "latency, compared"
 	}
 	return rule
