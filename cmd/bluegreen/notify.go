@@ -61,10 +61,10 @@ it was delivered, and if not, why. Exit code 1 means that one of them failed.`,
 
 func showDeliveries(t *terminal, deliveries []admin.Delivery) {
 	for _, d := range deliveries {
-		took := time.Duration(d.TookMS * float64(time.Millisecond)).Round(time.Millisecond)
-		said := fmt.Sprintf("delivered in %v", took)
+		lasted := took(time.Duration(d.TookMS * float64(time.Millisecond)))
+		said := "delivered in " + lasted
 		if !d.OK {
-			said = fmt.Sprintf("failed after %v: %s", took, printable(d.Error))
+			said = fmt.Sprintf("failed after %s: %s", lasted, printable(d.Error))
 		}
 		t.printf("%s %s %s\n", t.mark(d.OK), pad(printable(d.Service), 12), said)
 	}
@@ -114,7 +114,7 @@ func showAlerts(t *terminal, a admin.Alerts, now time.Time) {
 		t.printf("no trouble lasts\n")
 	}
 	for _, trouble := range a.Troubles {
-		t.printf("%s %s %s, for %v\n", t.mark(false), pad(string(trouble.Kind), 12), about(trouble), now.Sub(trouble.Since).Round(time.Second))
+		t.printf("%s %s %s, for %s\n", t.mark(false), pad(string(trouble.Kind), 12), about(trouble), span(now.Sub(trouble.Since)))
 		if trouble.Cause != "" {
 			t.printf("  %s\n", printable(trouble.Cause))
 		}
@@ -135,7 +135,7 @@ func showAlerts(t *terminal, a admin.Alerts, now time.Time) {
 		}
 		t.printf("%s %s %s\n", t.mark(!s.Failing), pad(printable(s.Service), 12), said)
 		if s.FailedAt != nil {
-			t.printf("  last failure %v ago: %s\n", now.Sub(*s.FailedAt).Round(time.Second), printable(s.Error))
+			t.printf("  last failure %s: %s\n", ago(now, *s.FailedAt), printable(s.Error))
 		}
 	}
 	if a.Unsaved != "" {
