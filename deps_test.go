@@ -7,7 +7,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -121,6 +124,51 @@ func TestEveryImportAllowedIsUsed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// graphLine is a line of the graph in ARCHITECTURE.md: a package, and after a
+// dash what it imports.
+var graphLine = regexp.MustCompile(`(?m)^.*[├└┬]─ (\S+)(?: ─+ (\S+(?:, \S+)*))?(?:  |$)`)
+
+func TestArchitectureShowsTheGraph(t *testing.T) {
+	text := architecture(t)
+	shown := map[string]bool{}
+	for _, line := range graphLine.FindAllStringSubmatch(text, -1) {
+		name, imports := line[1], line[2]
+		shown[name] = true
+		want := slices.Sorted(slices.Values(allowed[name].imports))
+		if got := strings.Split(imports, ", "); imports != "" && !slices.Equal(slices.Sorted(slices.Values(got)), want) || imports == "" && len(want) > 0 {
+			t.Errorf("ARCHITECTURE.md says that %s imports %q, it may import %v", name, imports, want)
+		}
+	}
+	for name := range sources(t) {
+		if _, known := allowed[name]; known && !shown[name] && name != "bench" {
+			t.Errorf("ARCHITECTURE.md does not show package %s", name)
+		}
+	}
+}
+
+func TestArchitectureGivesAReasonForEachModule(t *testing.T) {
+	_, table, _ := strings.Cut(architecture(t), "## Dependencies")
+	required, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(string(required), -1) {
+		name := path.Base(regexp.MustCompile(`/v\d+$`).ReplaceAllString(line[1], ""))
+		if !regexp.MustCompile(`\b` + regexp.QuoteMeta(name) + `\b`).MatchString(table) {
+			t.Errorf("ARCHITECTURE.md gives no reason for %s", line[1])
+		}
+	}
+}
+
+func architecture(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func TestForeignModulesStayWithTheirOwner(t *testing.T) {
