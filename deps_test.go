@@ -39,11 +39,12 @@ var allowed = map[string]struct {
 	"docker":   {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},
 	"process":  {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},
 	"postgres": {[]string{"switcher"}, "it implements stages and gates of the switcher"},
-	"notify":   {[]string{"switcher"}, "it consumes the switcher's events"},
+	"language": {nil, "it knows sentences, and nobody who says them"},
+	"notify":   {[]string{"switcher", "language"}, "it consumes the switcher's events"},
 	"troubles": {[]string{"switcher"}, "it looks and tells; where certificates and figures come from is the edge's"},
 	"collect":  {[]string{"switcher", "logfile"}, "it brings what a switcher.Runtime follows into files; it starts, stops and routes nothing"},
 
-	"admin/dashboard": {[]string{"admin", "switcher"}, "it shows what it is given and asks for operations, with the scopes of admin"},
+	"admin/dashboard": {[]string{"admin", "switcher", "language"}, "it shows what it is given and asks for operations, with the scopes of admin"},
 
 	"bench": {nil, "it meets bluegreen as a user does; what it imported it could not compare with others"},
 

@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"maps"
 	"net/url"
 	"strings"
 	"time"
@@ -37,7 +36,7 @@ func (n *Notifier) document(m *message, t text, c *generic.Config, extra map[str
 	if !m.Since.IsZero() {
 		d["duration_seconds"] = int64(notice.Time.Sub(m.Since) / time.Second)
 	}
-	for key, value := range maps.All(extra) {
+	for key, value := range extra {
 		d[key] = value
 	}
 	return d

@@ -3,14 +3,13 @@ package notify
 import (
 	"fmt"
 
+	"sofiacall.com/bluegreen/language"
 	"sofiacall.com/bluegreen/switcher"
 )
 
 func english() *words {
 	return &words{
-		title: englishTitle, advice: englishAdvice,
-		finding: func(f switcher.Finding) string { return f.Text },
-		because: func(cause string) string { return cause },
+		Language: language.Of("en"), title: englishTitle, advice: englishAdvice,
 		verdict: map[switcher.Outcome]string{switcher.Good: "good", switcher.Bad: "bad", switcher.Undecided: "not enough data"},
 		slot:    "Slot", release: "Release", commit: "Commit", image: "Image", previous: "Before", output: "It said", cause: "Cause", by: "By",
 		next: "Next", figures: "Figures of", lost: "Missing",
@@ -93,62 +92,61 @@ func englishTitle(f facts) string {
 	return f.app + ": " + said
 }
 
-func englishAdvice(f facts) []line {
-	next := func(value, command string) line { return line{label: "Next", value: value, command: command} }
-	logs := next("read its log", f.logs(f.colour))
-	rollback := next("if production is on it, go back", "bluegreen rollback"+f.flags)
+func englishAdvice(f facts) []advice {
+	logs := advise("read its log", f.logs(f.colour))
+	rollback := advise("if production is on it, go back", "bluegreen rollback"+f.flags)
 	switch f.kind {
 	case switcher.NoticeUnhealthy:
-		return []line{logs, rollback}
+		return []advice{logs, rollback}
 	case switcher.NoticeDied:
-		return []line{logs, next("start it again", "bluegreen recover"+f.flags), rollback}
+		return []advice{logs, advise("start it again", "bluegreen recover"+f.flags), rollback}
 	case switcher.NoticeCertificate:
-		return []line{
-			next("see that the name leads to this server and port 80 is open to the internet", "bluegreen status"+f.flags),
-			next("read what the CA says", "journalctl -u bluegreen -n 100"),
+		return []advice{
+			advise("see that the name leads to this server and port 80 is open to the internet", "bluegreen status"+f.flags),
+			advise("read what the CA says", "journalctl -u bluegreen -n 100"),
 		}
 	case switcher.NoticeDisk:
-		return []line{
-			next("find what is large", "du -xh --max-depth=2 "+f.subject+" | sort -h | tail"),
-			next("remove the releases that are not needed", "bluegreen cleanup"+f.flags),
+		return []advice{
+			advise("find what is large", "du -xh --max-depth=2 "+f.subject+" | sort -h | tail"),
+			advise("remove the releases that are not needed", "bluegreen cleanup"+f.flags),
 		}
 	case switcher.NoticeLogs:
-		return []line{next("serving goes on, lines are lost: make room, or see who may write there", "df -h; ls -l "+f.subject)}
+		return []advice{advise("serving goes on, lines are lost: make room, or see who may write there", "df -h; ls -l "+f.subject)}
 	case switcher.NoticeErrorRate:
-		return []line{
-			next("compare both releases", "bluegreen compare"+f.flags), logs,
-			next("if the last switch is to blame, go back", "bluegreen rollback"+f.flags),
+		return []advice{
+			advise("compare both releases", "bluegreen compare"+f.flags), logs,
+			advise("if the last switch is to blame, go back", "bluegreen rollback"+f.flags),
 		}
 	case switcher.NoticeStuck:
-		return []line{
-			next("see what is wrong", "bluegreen status"+f.flags),
-			next("then put it right", "bluegreen recover"+f.flags),
+		return []advice{
+			advise("see what is wrong", "bluegreen status"+f.flags),
+			advise("then put it right", "bluegreen recover"+f.flags),
 		}
 	case switcher.NoticeReady:
-		return []line{
-			next("test it at "+or(f.subject, "the internal hosts")+", then move production", "bluegreen switch"+f.flags),
-			next("or give it up", "bluegreen discard"+f.flags),
+		return []advice{
+			advise("test it at "+or(f.subject, "the internal hosts")+", then move production", "bluegreen switch"+f.flags),
+			advise("or give it up", "bluegreen discard"+f.flags),
 		}
 	case switcher.NoticeDeployFailed:
-		return []line{logs, next("mend it and deploy again", "bluegreen deploy COMMIT"+f.flags)}
+		return []advice{logs, advise("mend it and deploy again", "bluegreen deploy COMMIT"+f.flags)}
 	case switcher.NoticeSwitched:
-		watch := next("watch it", "bluegreen status --watch"+f.flags)
+		watch := advise("watch it", "bluegreen status --watch"+f.flags)
 		if f.previous == "" {
-			return []line{watch}
+			return []advice{watch}
 		}
-		return []line{watch, next("if it does badly, go back", "bluegreen rollback"+f.flags)}
+		return []advice{watch, advise("if it does badly, go back", "bluegreen rollback"+f.flags)}
 	case switcher.NoticeRolledBack:
-		return []line{
-			next("the logs of the failed release are kept", f.logs(f.other)),
-			next("see what happened", "bluegreen history"+f.flags),
+		return []advice{
+			advise("the logs of the failed release are kept", f.logs(f.other)),
+			advise("see what happened", "bluegreen history"+f.flags),
 		}
 	case switcher.NoticeVerdict:
 		if f.outcome == switcher.Good {
-			return []line{next("nothing; the one before stays warm until the next deploy", "")}
+			return []advice{advise("nothing; the one before stays warm until the next deploy", "")}
 		}
-		return []line{
-			next("compare both releases", "bluegreen compare"+f.flags),
-			next("if it does badly, go back", "bluegreen rollback"+f.flags),
+		return []advice{
+			advise("compare both releases", "bluegreen compare"+f.flags),
+			advise("if it does badly, go back", "bluegreen rollback"+f.flags),
 		}
 	}
 	return nil

@@ -128,7 +128,7 @@ func sendText(serviceURL string, t text) error {
 	if err != nil {
 		return err
 	}
-	style := styleOf(schemeOf(serviceURL))
+	style := styles[schemeOf(serviceURL)]
 	params := types.Params{}
 	if style.titled {
 		params["title"] = t.title
@@ -195,8 +195,6 @@ var styles = map[string]style{
 	"opsgenie":   {titled: true},
 	"pushbullet": {titled: true},
 }
-
-func styleOf(scheme string) style { return styles[scheme] }
 
 // plain is the text as a kind of service shows it, cut where it is too long.
 func (t text) plain(s style) string {

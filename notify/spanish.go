@@ -3,12 +3,13 @@ package notify
 import (
 	"fmt"
 
+	"sofiacall.com/bluegreen/language"
 	"sofiacall.com/bluegreen/switcher"
 )
 
 func spanish() *words {
 	return &words{
-		title: spanishTitle, advice: spanishAdvice, finding: spanishFinding, because: spanishCause,
+		Language: language.Of("es"), title: spanishTitle, advice: spanishAdvice,
 		verdict: map[switcher.Outcome]string{switcher.Good: "bien", switcher.Bad: "mal", switcher.Undecided: "faltan datos"},
 		slot:    "Slot", release: "Versión", commit: "Commit", image: "Imagen", previous: "Antes", output: "Dijo", cause: "Motivo", by: "Lo hizo",
 		next: "Qué hacer", figures: "Cifras de", lost: "Faltan",
@@ -44,7 +45,7 @@ func spanishTitle(f facts) string {
 		}
 		return began
 	}
-	release, slot := or(f.release, "la versión"), or(f.colour, "el backend")
+	release, slot := or(f.release, "la versión"), or(language.Of("es").Say(f.colour), "el backend")
 	var said string
 	switch f.kind {
 	case switcher.NoticeUnhealthy:
@@ -64,7 +65,7 @@ func spanishTitle(f facts) string {
 	case switcher.NoticeReady:
 		said = fmt.Sprintf("%s está lista para probarse en %s", release, slot)
 	case switcher.NoticeDeployFailed:
-		said = fmt.Sprintf("ha fallado el deploy de %s; producción no se tocó", release)
+		said = fmt.Sprintf("ha fallado el despliegue de %s; producción no se tocó", release)
 	case switcher.NoticeSwitched:
 		said = fmt.Sprintf("producción está ahora en %s, con %s", slot, release)
 	case switcher.NoticeRolledBack:
@@ -90,62 +91,61 @@ func spanishTitle(f facts) string {
 	return f.app + ": " + said
 }
 
-func spanishAdvice(f facts) []line {
-	next := func(value, command string) line { return line{label: "Qué hacer", value: value, command: command} }
-	logs := next("lee su registro", f.logs(f.colour))
-	rollback := next("si producción está ahí, vuelve atrás", "bluegreen rollback"+f.flags)
+func spanishAdvice(f facts) []advice {
+	logs := advise("lee su registro", f.logs(f.colour))
+	rollback := advise("si producción está ahí, vuelve atrás", "bluegreen rollback"+f.flags)
 	switch f.kind {
 	case switcher.NoticeUnhealthy:
-		return []line{logs, rollback}
+		return []advice{logs, rollback}
 	case switcher.NoticeDied:
-		return []line{logs, next("arráncalo de nuevo", "bluegreen recover"+f.flags), rollback}
+		return []advice{logs, advise("arráncalo de nuevo", "bluegreen recover"+f.flags), rollback}
 	case switcher.NoticeCertificate:
-		return []line{
-			next("comprueba que el nombre apunta a este servidor y que el puerto 80 está abierto a internet", "bluegreen status"+f.flags),
-			next("lee lo que dice la CA", "journalctl -u bluegreen -n 100"),
+		return []advice{
+			advise("comprueba que el nombre apunta a este servidor y que el puerto 80 está abierto a internet", "bluegreen status"+f.flags),
+			advise("lee lo que dice la CA", "journalctl -u bluegreen -n 100"),
 		}
 	case switcher.NoticeDisk:
-		return []line{
-			next("busca qué ocupa tanto", "du -xh --max-depth=2 "+f.subject+" | sort -h | tail"),
-			next("elimina las versiones que no hacen falta", "bluegreen cleanup"+f.flags),
+		return []advice{
+			advise("busca qué ocupa tanto", "du -xh --max-depth=2 "+f.subject+" | sort -h | tail"),
+			advise("elimina las versiones que no hacen falta", "bluegreen cleanup"+f.flags),
 		}
 	case switcher.NoticeLogs:
-		return []line{next("se sigue sirviendo, pero se pierden líneas: haz sitio o mira quién puede escribir ahí", "df -h; ls -l "+f.subject)}
+		return []advice{advise("se sigue sirviendo, pero se pierden líneas: haz sitio o mira quién puede escribir ahí", "df -h; ls -l "+f.subject)}
 	case switcher.NoticeErrorRate:
-		return []line{
-			next("compara las dos versiones", "bluegreen compare"+f.flags), logs,
-			next("si la culpa es del último switch, vuelve atrás", "bluegreen rollback"+f.flags),
+		return []advice{
+			advise("compara las dos versiones", "bluegreen compare"+f.flags), logs,
+			advise("si la culpa es del último cambio, vuelve atrás", "bluegreen rollback"+f.flags),
 		}
 	case switcher.NoticeStuck:
-		return []line{
-			next("mira qué pasa", "bluegreen status"+f.flags),
-			next("y arréglalo", "bluegreen recover"+f.flags),
+		return []advice{
+			advise("mira qué pasa", "bluegreen status"+f.flags),
+			advise("y arréglalo", "bluegreen recover"+f.flags),
 		}
 	case switcher.NoticeReady:
-		return []line{
-			next("pruébala en "+or(f.subject, "los hosts internos")+" y después mueve producción", "bluegreen switch"+f.flags),
-			next("o abandónala", "bluegreen discard"+f.flags),
+		return []advice{
+			advise("pruébala en "+or(f.subject, "los hosts internos")+" y después mueve producción", "bluegreen switch"+f.flags),
+			advise("o abandónala", "bluegreen discard"+f.flags),
 		}
 	case switcher.NoticeDeployFailed:
-		return []line{logs, next("corrígelo y despliega de nuevo", "bluegreen deploy COMMIT"+f.flags)}
+		return []advice{logs, advise("corrígelo y despliega de nuevo", "bluegreen deploy COMMIT"+f.flags)}
 	case switcher.NoticeSwitched:
-		watch := next("obsérvala", "bluegreen status --watch"+f.flags)
+		watch := advise("obsérvala", "bluegreen status --watch"+f.flags)
 		if f.previous == "" {
-			return []line{watch}
+			return []advice{watch}
 		}
-		return []line{watch, next("si va mal, vuelve atrás", "bluegreen rollback"+f.flags)}
+		return []advice{watch, advise("si va mal, vuelve atrás", "bluegreen rollback"+f.flags)}
 	case switcher.NoticeRolledBack:
-		return []line{
-			next("los registros de la versión fallida se conservan", f.logs(f.other)),
-			next("mira qué ocurrió", "bluegreen history"+f.flags),
+		return []advice{
+			advise("los registros de la versión fallida se conservan", f.logs(f.other)),
+			advise("mira qué ocurrió", "bluegreen history"+f.flags),
 		}
 	case switcher.NoticeVerdict:
 		if f.outcome == switcher.Good {
-			return []line{next("nada; la anterior sigue caliente hasta el próximo deploy", "")}
+			return []advice{advise("nada; la anterior sigue caliente hasta el próximo despliegue", "")}
 		}
-		return []line{
-			next("compara las dos versiones", "bluegreen compare"+f.flags),
-			next("si va mal, vuelve atrás", "bluegreen rollback"+f.flags),
+		return []advice{
+			advise("compara las dos versiones", "bluegreen compare"+f.flags),
+			advise("si va mal, vuelve atrás", "bluegreen rollback"+f.flags),
 		}
 	}
 	return nil

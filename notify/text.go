@@ -1,12 +1,11 @@
 package notify
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
-	"time"
 	"unicode"
 
+	"sofiacall.com/bluegreen/language"
 	"sofiacall.com/bluegreen/switcher"
 )
 
@@ -55,12 +54,17 @@ func (f facts) logs(colour string) string {
 	return "bluegreen logs " + colour + " -n 100" + f.flags
 }
 
+// advice is something to do about it.
+type advice struct {
+	what    string
+	command string
+}
+
 // words is a language.
 type words struct {
+	*language.Language
 	title   func(facts) string
-	advice  func(facts) []line
-	finding func(switcher.Finding) string
-	because func(cause string) string
+	advice  func(facts) []advice
 	verdict map[switcher.Outcome]string
 
 	slot, release, commit, image, previous, output, cause, by, next, figures, lost string
@@ -72,16 +76,16 @@ type words struct {
 	testing string // what a test message says
 }
 
-func wordsOf(language string) *words {
-	if language == "es" {
+func wordsOf(code string) *words {
+	if code == "es" {
 		return spanish()
 	}
 	return english()
 }
 
 // wording puts a message into words.
-func (n *Notifier) wording(m *message, language string) text {
-	w, notice := wordsOf(language), m.Notice
+func (n *Notifier) wording(m *message, code string) text {
+	w, notice := wordsOf(code), m.Notice
 	f := facts{
 		kind: notice.Kind, stage: m.Stage, returned: m.Returns > 0, app: clean(notice.App, maxValue), colour: string(notice.Colour),
 		subject: clean(notice.Subject, maxValue), release: calledBy(notice.Release), previous: calledBy(notice.Previous), other: string(notice.Colour.Other()),
@@ -104,7 +108,7 @@ func (n *Notifier) wording(m *message, language string) text {
 		say("", w.testing)
 		return t
 	}
-	say(w.slot, string(notice.Colour))
+	say(w.slot, w.Say(string(notice.Colour)))
 	if r := notice.Release; r != nil {
 		say(w.release, clean(r.ID, maxValue))
 		say(w.commit, clean(r.Commit, maxValue))
@@ -113,22 +117,22 @@ func (n *Notifier) wording(m *message, language string) text {
 		}
 	}
 	say(w.previous, f.previous)
-	say(w.cause, clean(w.because(notice.Cause), maxCause))
+	say(w.cause, clean(w.Say(notice.Cause), maxCause))
 	if !notice.Kind.Lasting() {
 		say(w.by, w.actor(notice.Actor))
 	}
 	began := m.Since.In(n.zone).Format("2006-01-02 15:04:05 MST")
-	lasted := span(notice.Time.Sub(m.Since))
+	lasted := w.Span(notice.Time.Sub(m.Since))
 	switch m.Stage {
 	case Lasts:
 		say("", w.since(began, lasted))
 	case Ended:
 		say("", w.lasted(began, lasted, m.Blinks))
-	default:
-		t.lines = append(t.lines, w.advice(f)...)
 	}
-	if m.Stage == Lasts {
-		t.lines = append(t.lines, w.advice(f)...)
+	if m.Stage != Ended {
+		for _, a := range w.advice(f) {
+			t.lines = append(t.lines, line{label: w.next, value: a.what, command: a.command})
+		}
 	}
 	t.lines = append(t.lines, w.findings(notice.Verdict)...)
 	for _, said := range notice.Output[max(0, len(notice.Output)-maxOutput):] {
@@ -158,7 +162,7 @@ func (w *words) findings(v *switcher.Verdict) (lines []line) {
 			if (f.Outcome == v.Outcome) == decided && len(lines) < maxFigures {
 				lines = append(lines, line{
 					label: w.figures + " " + clean(f.Rule, maxValue),
-					value: clean(w.finding(f), maxValue) + " (" + w.verdict[f.Outcome] + ")",
+					value: clean(w.Say(f.Text), maxValue) + " (" + w.verdict[f.Outcome] + ")",
 				})
 			}
 		}
@@ -197,23 +201,4 @@ func shortened(s string, limit int) string {
 	return s
 }
 
-// span is a length of time to two places.
-func span(d time.Duration) string {
-	d = max(d.Round(time.Second), 0)
-	days, hours, minutes, seconds := int(d.Hours())/24, int(d.Hours())%24, int(d.Minutes())%60, int(d.Seconds())%60
-	two := func(a int, big string, b int, small string) string {
-		if b == 0 {
-			return fmt.Sprintf("%d %s", a, big)
-		}
-		return fmt.Sprintf("%d %s %d %s", a, big, b, small)
-	}
-	switch {
-	case days > 0:
-		return two(days, "d", hours, "h")
-	case hours > 0:
-		return two(hours, "h", minutes, "min")
-	case minutes > 0:
-		return two(minutes, "min", seconds, "s")
-	}
-	return fmt.Sprintf("%d s", seconds)
-}
+func advise(what, command string) advice { return advice{what, command} }

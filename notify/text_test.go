@@ -51,10 +51,10 @@ func everyMessage() []*message {
 	lasting := []switcher.Notice{
 		{Kind: switcher.NoticeUnhealthy, App: "chat", Colour: switcher.Green, Release: candidate(), Cause: "/health answered 503"},
 		{Kind: switcher.NoticeDied, App: "chat", Colour: switcher.Blue, Release: candidate(), Cause: "the kernel killed it for lack of memory (exit code 137); it has died 3 times in 2m10s", Output: []string{"one", "two", "three", "four", "five", "\tlast \x1b[31mwords\x1b[0m "}},
-		{Kind: switcher.NoticeCertificate, App: "chat", Subject: "chat.example.com", Cause: "it expires on 2026-12-01 and could not be renewed: rate limited"},
-		{Kind: switcher.NoticeDisk, Subject: "/var/lib/bluegreen", Cause: "93 % of 40 GB are used, 2.8 GB are free"},
+		{Kind: switcher.NoticeCertificate, App: "chat", Subject: "chat.example.com", Cause: "it expires on 2026-12-01, in 6 d, and was not renewed: rate limited"},
+		{Kind: switcher.NoticeDisk, Subject: "/var/lib/bluegreen", Cause: "93 % of it is used, 2.8 GB are free"},
 		{Kind: switcher.NoticeLogs, App: "chat", Colour: switcher.Green, Subject: "/var/log/chat/green.log", Cause: "no space left on device"},
-		{Kind: switcher.NoticeErrorRate, App: "chat", Colour: switcher.Green, Release: candidate(), Cause: "7.1 % of 2310 requests failed in 5 minutes, the limit is 5 %"},
+		{Kind: switcher.NoticeErrorRate, App: "chat", Colour: switcher.Green, Release: candidate(), Cause: "164 of 2310 requests (7.1 %) have failed in 5 minutes, the limit is 5 %"},
 		{Kind: switcher.NoticeStuck, App: "chat", Cause: "neither release answers as it should: production is on green, nothing was stopped"},
 	}
 	events := []switcher.Notice{
@@ -153,7 +153,7 @@ func TestLongAndStrangeValuesAreShownSafely(t *testing.T) {
 		t.Errorf("the title is %q", said.title)
 	}
 	for scheme := range styles {
-		s := styleOf(scheme)
+		s := styles[scheme]
 		text := said.plain(s)
 		limit := s.limit
 		if limit == 0 {
@@ -169,62 +169,10 @@ func TestLongAndStrangeValuesAreShownSafely(t *testing.T) {
 			t.Errorf("%s: what was cut is not marked", scheme)
 		}
 	}
-	if text := said.plain(styleOf("telegram")); strings.Count(text, "<b>") != 1 || !strings.Contains(text, "&lt;b&gt;") {
+	if text := said.plain(styles["telegram"]); strings.Count(text, "<b>") != 1 || !strings.Contains(text, "&lt;b&gt;") {
 		t.Errorf("Telegram would take what is quoted for HTML: %s", text)
 	}
-	if text := said.plain(styleOf("discord")); !strings.Contains(text, "\\*\\_\\`ñ") {
+	if text := said.plain(styles["discord"]); !strings.Contains(text, "\\*\\_\\`ñ") {
 		t.Errorf("Discord would take what is quoted for Markdown: %s", text)
-	}
-}
-
-func TestSpan(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		-time.Second: "0 s", 400 * time.Millisecond: "0 s", 59 * time.Second: "59 s", time.Minute: "1 min", 61 * time.Second: "1 min 1 s",
-		time.Hour: "1 h", 90 * time.Minute: "1 h 30 min", 25 * time.Hour: "1 d 1 h", 24*time.Hour - 1: "1 d",
-	} {
-		if got := span(d); got != want {
-			t.Errorf("%v is %q, want %q", d, got, want)
-		}
-	}
-}
-
-func TestSpanishFiguresOfEachRule(t *testing.T) {
-	for _, c := range []struct {
-		finding switcher.Finding
-		want    string
-	}{
-		{switcher.Finding{Rule: "health"}, "no responde a todas las comprobaciones"},
-		{switcher.Finding{Rule: "latency_relative", Samples: 12, Against: 900}, "12 peticiones hasta ahora, pocas para comparar"},
-		{switcher.Finding{Rule: "latency_relative", Samples: 1200, Against: 90000, Measured: 1.5, Limit: 0.0123},
-			"p90 de 1,5 s en las últimas 1.200 peticiones, frente a 12,3 ms en 90.000 de la versión anterior"},
-		{switcher.Finding{Rule: "error_rate_relative"}, "la versión anterior no tuvo peticiones suficientes para comparar"},
-		{switcher.Finding{Rule: "new_rule", Measured: 1234567, Limit: 0.5, Samples: 3}, "medido 1.234.567, límite 0,5, 3 peticiones"},
-	} {
-		if got := spanishFinding(c.finding); got != c.want {
-			t.Errorf("%s: %q, want %q", c.finding.Rule, got, c.want)
-		}
-	}
-}
-
-// What people, programs and the system say is never in the table; what the edge
-// says itself is told in the team's language.
-func TestCausesAreToldInSpanish(t *testing.T) {
-	for cause, want := range map[string]string{
-		"r2 (8f2c1ab) became unhealthy in the bake: /health answered 500":                                                 "r2 (8f2c1ab) dejó de estar sana mientras estaba bajo observación: /health respondió 500",
-		"it exited with code 137; it has died 3 times in 2m0s":                                                            "terminó con el código 137; se ha caído 3 veces en 2m0s",
-		"it died, nobody knows with which exit code; it has died 2 times in 5s":                                           "se cayó, no se sabe con qué código; se ha caído 2 veces en 5s",
-		"chat-green-r4 was not healthy within 2m0s: no answer within 5s":                                                  "chat-green-r4 no llegó a estar sano en 2m0s: sin respuesta en 5s",
-		"the bake of r2 (8f2c1ab) has ended as good":                                                                      "la observación de r2 (8f2c1ab) ha terminado bien",
-		"the bake of r2 (b) has ended as good, because maria@host says so; the figures were undecided: 3 requests so far": "la observación de r2 (b) ha terminado bien, porque lo dice maria@host",
-		"the bake of r2 (b) has ended undecided, for want of data: 3 requests so far":                                     "la observación de r2 (b) ha terminado sin datos suficientes",
-		"the figures speak against r2 (b): 9 of 10 requests failed":                                                       "las cifras hablan en contra de r2 (b)",
-		"r2 (b) is unhealthy on green and cannot be rolled back: no previous release is warm":                             "r2 (b) no está sana en green y no se puede revertir: no hay ninguna versión anterior caliente",
-		"production did not answer on green after the switch: connection reset":                                           "producción no respondió en green después del switch: conexión cortada",
-		"too slow for maría": "too slow for maría",
-		"":                   "",
-	} {
-		if got := spanishCause(cause); got != want {
-			t.Errorf("%q is %q, want %q", cause, got, want)
-		}
 	}
 }

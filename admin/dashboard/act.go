@@ -95,7 +95,7 @@ func (v *visit) foretell(p *planPage, app *switcher.App, st switcher.Status, kin
 	if v.server.options.Drain != nil {
 		drain = v.server.options.Drain(st.App)
 	}
-	longest := w.span(drain.Websockets + drain.Spread)
+	longest := w.Span(drain.Websockets + drain.Spread)
 	p.Lead = w.t("plan."+string(kind), v.subject(kind, st))
 	switch kind {
 	case switcher.KindSwitch:
@@ -107,18 +107,18 @@ func (v *visit) foretell(p *planPage, app *switcher.App, st switcher.Status, kin
 		}
 		p.From, p.To = side(plan.From), side(plan.To)
 		for _, g := range plan.Gates {
-			p.Gates = append(p.Gates, gate{w.or("gate."+g.Gate, g.Gate), v.say(g.Text), g.OK})
+			p.Gates = append(p.Gates, gate{w.or("gate."+g.Gate, g.Gate), v.words.Say(g.Text), g.OK})
 		}
 		if !plan.Possible {
 			p.Refused, p.Hint = w.t("plan.gates"), w.t("plan.gates.hint")
 		}
 		fact("fact.stay", w.n("inflight", plan.InFlight), name(plan.From))
-		fact("fact.sockets", w.n("upgraded", plan.Upgraded), w.span(plan.Drain))
-		fact("fact.bake", w.span(plan.Bake))
+		fact("fact.sockets", w.n("upgraded", plan.Upgraded), w.Span(plan.Drain))
+		fact("fact.bake", w.Span(plan.Bake))
 		fact("fact.warm", name(plan.From), short(active.Release))
 	case switcher.KindRollback:
 		p.From, p.To = side(st.Active), side(st.Inactive)
-		fact("fact.finish", w.n("inflight", active.InFlight), w.span(drain.Timeout))
+		fact("fact.finish", w.n("inflight", active.InFlight), w.Span(drain.Timeout))
 		fact("fact.sockets", w.n("upgraded", active.Upgraded), longest)
 		fact("fact.stopped", name(st.Active), short(active.Release))
 		if st.Bake != nil {
@@ -126,7 +126,7 @@ func (v *visit) foretell(p *planPage, app *switcher.App, st switcher.Status, kin
 		}
 	case switcher.KindConfirm:
 		p.To = side(st.Active)
-		fact("fact.watchends", w.span(time.Until(st.Bake.Until)))
+		fact("fact.watchends", w.Span(time.Until(st.Bake.Until)))
 		fact("fact.nothingmoves", name(st.Active))
 		if st.Rollback.Ready {
 			fact("fact.warm", name(st.Inactive), short(other.Release))

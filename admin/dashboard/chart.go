@@ -252,13 +252,13 @@ func (v *visit) charts(app *switcher.App, r reach, now time.Time, history []swit
 		rate, errors, latency = append(rate, one), append(errors, two), append(latency, p99, p50)
 	}
 	all := []chart{
-		plot(chart{ID: "rate", Title: w.t("chart.rate")}, from, to, linear(rate, 1), rate, func(v float64) string { return w.figure(v) + w.t("persecond") }),
-		plot(chart{ID: "errors", Title: w.t("chart.errors")}, from, to, linear(errors, 0.01), errors, w.percent),
+		plot(chart{ID: "rate", Title: w.t("chart.rate")}, from, to, linear(rate, 1), rate, func(v float64) string { return w.Figure(v) + w.t("persecond") }),
+		plot(chart{ID: "errors", Title: w.t("chart.errors")}, from, to, linear(errors, 0.01), errors, w.Percent),
 		plot(chart{ID: "latency", Title: w.t("chart.latency")}, from, to, logarithmic(latency, 0.001), latency,
-			func(v float64) string { return w.latency(time.Duration(math.Round(v * float64(time.Second)))) }),
+			func(v float64) string { return w.Latency(time.Duration(math.Round(v * float64(time.Second)))) }),
 	}
 	for i := range all {
-		all[i].Marks, all[i].From = moves(history, from, to), w.t("chart.from", w.about(r.For))
+		all[i].Marks, all[i].From = moves(history, from, to), w.t("chart.from", w.About(r.For))
 	}
 	return all
 }
@@ -301,10 +301,10 @@ func (v *visit) figures(app *switcher.App, r reach, now time.Time) (rows []row) 
 			all := v.server.options.Figures(app.Name(), route, c, now.Add(-r.For), r.For)
 			if len(all) > 0 && all[0].Requests > 0 {
 				f := all[0]
-				one.Requests = w.whole(f.Requests)
-				one.Rate = w.figure(float64(f.Requests)/f.Span.Seconds()) + w.t("persecond")
-				one.Errors = w.percent(float64(f.Errors) / float64(f.Requests))
-				one.P50, one.P99 = w.latency(f.P50), w.latency(f.P99)
+				one.Requests = w.Whole(f.Requests)
+				one.Rate = w.Figure(float64(f.Requests)/f.Span.Seconds()) + w.t("persecond")
+				one.Errors = w.Percent(float64(f.Errors) / float64(f.Requests))
+				one.P50, one.P99 = w.Latency(f.P50), w.Latency(f.P99)
 			}
 			rows = append(rows, one)
 		}

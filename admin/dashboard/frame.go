@@ -31,7 +31,7 @@ type tab struct {
 }
 
 func (s *Server) frame(words words, title string) frame {
-	return frame{Language: words.language, Title: title, Version: s.options.Version}
+	return frame{Language: words.Code(), Title: title, Version: s.options.Version}
 }
 
 // frame is that of a page inside.

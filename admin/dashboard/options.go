@@ -27,10 +27,6 @@ type Options struct {
 	Lines func(ctx context.Context, app string, slot switcher.Colour, n int) ([]Line, error)
 	// Drain returns how long what a slot has in flight may last.
 	Drain func(app string) switcher.DrainSettings
-	// Cause says a reason of the switcher in a language; nil: as it is.
-	Cause func(language, text string) string
-	// Finding says what a rule has measured in a language; nil: in its own words.
-	Finding func(language string, f switcher.Finding) string
 	// Language that is spoken to browsers that ask for none of ours: en or es.
 	Language string
 	// Version of the edge.

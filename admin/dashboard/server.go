@@ -24,7 +24,6 @@ type Server struct {
 	log       *slog.Logger
 	pages     map[string]*template.Template // by language
 	assets    assets
-	said      []phrase
 	sessions  sessions
 	loopback  *entrance
 	signed    *entrance // nil: there is no Door
@@ -36,7 +35,7 @@ type Server struct {
 
 // New returns a Server that serves nothing yet.
 func New(o Options) *Server {
-	s := &Server{options: o, log: o.Logger, assets: loadAssets(), said: phrases()}
+	s := &Server{options: o, log: o.Logger, assets: loadAssets()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -221,13 +220,13 @@ func withApp(next func(v *visit, app *switcher.App, w http.ResponseWriter, r *ht
 // show writes a page, whole or not at all.
 func (s *Server) show(w http.ResponseWriter, words words, status int, name string, data any) {
 	var b bytes.Buffer
-	if err := s.pages[words.language].ExecuteTemplate(&b, name, data); err != nil {
+	if err := s.pages[words.Code()].ExecuteTemplate(&b, name, data); err != nil {
 		s.log.Error("dashboard: a page cannot be shown", "page", name, "error", err)
 		http.Error(w, "this page cannot be shown; the log of the edge says why", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Language", words.language)
+	w.Header().Set("Content-Language", words.Code())
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes()) // the browser is gone
 }

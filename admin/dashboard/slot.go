@@ -76,7 +76,7 @@ func (v *visit) slot(st switcher.Status, c switcher.Colour, checks []switcher.He
 			view.Image = r.Image
 		}
 		view.At, view.By = r.DeployedAt, r.DeployedBy
-		view.Deployed = w.ago(now, r.DeployedAt)
+		view.Deployed = w.Ago(now, r.DeployedAt)
 	}
 	if s.State == switcher.Failed {
 		view.Error = v.failure(c, s.Release, history)
@@ -92,9 +92,9 @@ func (v *visit) slot(st switcher.Status, c switcher.Colour, checks []switcher.He
 	}
 	view.Health, view.Says = string(s.Health.Status), v.health(s.Health, now)
 	if s.Health.Failures > 0 {
-		view.Error = v.say(s.Health.Error)
+		view.Error = v.words.Say(s.Health.Error)
 	}
-	view.InFlight, view.Upgraded = w.whole(s.InFlight), w.whole(s.Upgraded)
+	view.InFlight, view.Upgraded = w.Whole(s.InFlight), w.Whole(s.Upgraded)
 	v.addProbes(&view, checks)
 	v.addUsage(&view, s.Usage)
 	return view
@@ -110,7 +110,7 @@ func (v *visit) failure(c switcher.Colour, release *switcher.Release, history []
 		deploy := r.Kind == switcher.KindDeploy && r.Release == release.ID && !r.OK
 		rollback := r.Kind == switcher.KindRollback && r.Colour == c.Other() && r.OK && r.Began.After(release.DeployedAt)
 		if deploy || rollback {
-			return v.say(r.Result)
+			return v.words.Say(r.Result)
 		}
 	}
 	return ""
@@ -122,13 +122,13 @@ func (v *visit) health(h switcher.Health, now time.Time) string {
 		return w.t("health.unknown")
 	}
 	if h.Status == switcher.Healthy {
-		said := w.t("health.healthy", w.latency(time.Duration(h.LatencyMS*float64(time.Millisecond))), w.ago(now, *h.CheckedAt))
+		said := w.t("health.healthy", w.Latency(time.Duration(h.LatencyMS*float64(time.Millisecond))), w.Ago(now, *h.CheckedAt))
 		if h.Failures > 0 {
 			said += " · " + w.n("failures", int64(h.Failures))
 		}
 		return said
 	}
-	return w.t("health."+string(h.Status)+".since", w.n("failures", int64(h.Failures)), w.ago(now, *h.CheckedAt))
+	return w.t("health."+string(h.Status)+".since", w.n("failures", int64(h.Failures)), w.Ago(now, *h.CheckedAt))
 }
 
 func (v *visit) addProbes(view *slotView, probes []switcher.HealthCheck) {
@@ -144,6 +144,6 @@ func (v *visit) addUsage(view *slotView, u *switcher.UsageStatus) {
 	if u == nil {
 		return
 	}
-	view.CPU, view.Memory = v.words.percent(u.Processors), v.words.bytes(u.Memory)
-	view.Restarts, view.Restless = v.words.whole(int64(u.Restarts)), u.Restarts > 0
+	view.CPU, view.Memory = v.words.Percent(u.Processors), v.words.Bytes(u.Memory)
+	view.Restarts, view.Restless = v.words.Whole(int64(u.Restarts)), u.Restarts > 0
 }

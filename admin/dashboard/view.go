@@ -127,7 +127,7 @@ func (s *Server) showOverview(v *visit, w http.ResponseWriter, r *http.Request) 
 		st := app.Status()
 		card := appCard{
 			Name: st.App, URL: appURL(st.App), At: st.Phase, Phase: v.words.t("phase." + string(st.Phase)), Hosts: st.Routes[switcher.Production].Hosts,
-			Alert: v.say(cmp.Or(st.Error, st.Alert)), Slots: v.slots(app, st, now), Notes: v.notes(st, now),
+			Alert: v.words.Say(cmp.Or(st.Error, st.Alert)), Slots: v.slots(app, st, now), Notes: v.notes(st, now),
 		}
 		if st.Operation != nil {
 			card.Doing = v.words.t("running", v.words.t("kind."+string(st.Operation.Kind)), st.Operation.Actor)
@@ -159,16 +159,16 @@ func (v *visit) app(app *switcher.App, r *http.Request) appPage {
 		Slots: v.slots(app, st, now), Actions: v.actions(st), MayAct: v.who.scope >= admin.ScopeDeploy,
 		Rollback: v.rollback(st, now), Bake: v.bake(st, now), Drain: v.drain(st, now),
 		Operation: v.operation(app, st, asked, now),
-		Charts:    v.charts(app, reach, now, history), Rows: v.figures(app, reach, now), Reach: v.words.about(reach.For),
+		Charts:    v.charts(app, reach, now, history), Rows: v.figures(app, reach, now), Reach: v.words.About(reach.For),
 		History: v.history(history, now), Logs: v.logs(r.Context(), st), Certs: v.certificates(st.App, now), Now: now,
 	}
 	for _, text := range []string{st.Error, st.Alert} {
 		if text != "" {
-			p.Alerts = append(p.Alerts, v.say(text))
+			p.Alerts = append(p.Alerts, v.words.Say(text))
 		}
 	}
 	if st.Bake != nil && st.Phase == switcher.PhaseBaking {
-		p.Phase += " · " + v.words.t("left", v.words.span(st.Bake.Until.Sub(now)))
+		p.Phase += " · " + v.words.t("left", v.words.Span(st.Bake.Until.Sub(now)))
 	}
 	p.Notes = v.notes(st, now)
 	p.Summary = v.summary(st, p.Operation)
@@ -181,7 +181,7 @@ func (v *visit) app(app *switcher.App, r *http.Request) appPage {
 	}
 	for _, r := range reaches() {
 		query.Set("range", r.Name)
-		r.URL, r.Here, r.Name = p.URL+"?"+query.Encode(), r.Name == reach.Name, v.words.about(r.For)
+		r.URL, r.Here, r.Name = p.URL+"?"+query.Encode(), r.Name == reach.Name, v.words.About(r.For)
 		p.Reaches = append(p.Reaches, r)
 	}
 	query.Set("range", reach.Name)
@@ -202,7 +202,7 @@ func (v *visit) summary(st switcher.Status, op *operationView) string {
 	if op != nil {
 		said = append(said, op.Title+", "+op.Says)
 	}
-	said = append(said, v.say(cmp.Or(st.Error, st.Alert)))
+	said = append(said, v.words.Say(cmp.Or(st.Error, st.Alert)))
 	return strings.TrimSuffix(strings.Join(said, ". "), ". ")
 }
 
@@ -214,7 +214,7 @@ func (v *visit) rollback(st switcher.Status, now time.Time) statusLine {
 	to := st.Active.Other()
 	text := w.t("rollback.to", w.t("colour."+string(to)), short(st.Slots[to].Release))
 	if st.Rollback.Until != nil {
-		return statusLine{"good", w.t("rollback.ready"), text + ", " + w.t("left", w.span(st.Rollback.Until.Sub(now)))}
+		return statusLine{"good", w.t("rollback.ready"), text + ", " + w.t("left", w.Span(st.Rollback.Until.Sub(now)))}
 	}
 	return statusLine{"good", w.t("rollback.ready"), text + ", " + w.t("rollback.until")}
 }
@@ -239,7 +239,7 @@ func (v *visit) bake(st switcher.Status, now time.Time) *bakeView {
 		return nil
 	}
 	w, whole := v.words, b.Until.Sub(b.Began)
-	view := &bakeView{Left: w.span(b.Until.Sub(now)), Of: w.span(whole), State: "busy"}
+	view := &bakeView{Left: w.Span(b.Until.Sub(now)), Of: w.Span(whole), State: "busy"}
 	if r := st.Slots[st.Active].Release; r != nil {
 		view.Release = short(r)
 	}
@@ -257,15 +257,8 @@ func (v *visit) addVerdict(view *bakeView, verdict *switcher.Verdict) {
 	}
 	view.State, view.Verdict = outcomeState(verdict.Outcome), v.words.t("verdict."+string(verdict.Outcome))
 	for _, f := range verdict.Findings {
-		view.Rules = append(view.Rules, finding{outcomeState(f.Outcome), v.words.t("outcome." + string(f.Outcome)), f.Rule, v.finding(f)})
+		view.Rules = append(view.Rules, finding{outcomeState(f.Outcome), v.words.t("outcome." + string(f.Outcome)), f.Rule, v.words.Say(f.Text)})
 	}
-}
-
-func (v *visit) finding(f switcher.Finding) string {
-	if v.server.options.Finding == nil {
-		return f.Text
-	}
-	return v.server.options.Finding(v.words.language, f)
 }
 
 func outcomeState(o switcher.Outcome) string {
@@ -285,7 +278,7 @@ func (v *visit) drain(st switcher.Status, now time.Time) *statusLine {
 	}
 	text := w.n("inflight", d.InFlight) + ", " + w.n("upgraded", d.Upgraded)
 	if d.ClosedBy != nil && d.Upgraded > 0 {
-		text += " · " + w.t("drain.until", w.span(d.ClosedBy.Sub(now)))
+		text += " · " + w.t("drain.until", w.Span(d.ClosedBy.Sub(now)))
 	}
 	if cut := d.Cut + d.Closed; cut > 0 {
 		text += " · " + w.n("ended", cut)
@@ -296,13 +289,13 @@ func (v *visit) drain(st switcher.Status, now time.Time) *statusLine {
 func (v *visit) notes(st switcher.Status, now time.Time) (all []string) {
 	w := v.words
 	if p := st.Pause; p != nil {
-		all = append(all, w.t("paused", w.n("held", p.Held), p.By, w.span(p.Until.Sub(now))))
+		all = append(all, w.t("paused", w.n("held", p.Held), p.By, w.Span(p.Until.Sub(now))))
 	}
 	if st.Phase == switcher.PhaseEmpty && st.Error == "" {
 		all = append(all, w.t("begin", st.App))
 	}
 	if m := st.Maintenance; m != nil {
-		all = append(all, w.t("maintenance", m.By, w.ago(now, m.Since)))
+		all = append(all, w.t("maintenance", m.By, w.Ago(now, m.Since)))
 	}
 	return all
 }
@@ -313,8 +306,8 @@ func (v *visit) history(records []switcher.Record, now time.Time) (all []event) 
 			break
 		}
 		all = append(all, event{
-			Time: r.Began, Ago: v.words.ago(now, r.Began), Kind: v.words.t("kind." + string(r.Kind)), Colour: r.Colour,
-			What: cmp.Or(r.Commit, r.Release), Actor: r.Actor, OK: r.OK, Result: v.say(r.Result), Took: v.words.took(r.Took),
+			Time: r.Began, Ago: v.words.Ago(now, r.Began), Kind: v.words.t("kind." + string(r.Kind)), Colour: r.Colour,
+			What: cmp.Or(r.Commit, r.Release), Actor: r.Actor, OK: r.OK, Result: v.words.Say(r.Result), Took: v.words.Took(r.Took),
 		})
 	}
 	return all
@@ -358,9 +351,9 @@ func (v *visit) certificates(app string, now time.Time) (all []certView) {
 		case c.NotAfter.IsZero():
 			one.Text = w.t("cert.none")
 		case c.NotAfter.Before(now):
-			one.Text = w.t("cert.expired", w.ago(now, c.NotAfter))
+			one.Text = w.t("cert.expired", w.Ago(now, c.NotAfter))
 		default:
-			one.Text = w.t("left", w.about(c.NotAfter.Sub(now)))
+			one.Text = w.t("left", w.About(c.NotAfter.Sub(now)))
 		}
 		all = append(all, one)
 	}
@@ -403,7 +396,7 @@ func (v *visit) operation(app *switcher.App, st switcher.Status, asked string, n
 	}
 	w := v.words
 	view := &operationView{
-		ID: op.ID, Title: w.t("kind." + string(op.Kind)), By: string(op.Actor), Since: w.ago(now, op.Began), State: "busy",
+		ID: op.ID, Title: w.t("kind." + string(op.Kind)), By: string(op.Actor), Since: w.Ago(now, op.Began), State: "busy",
 		Now: op.Step(), Says: w.t("running.now", w.or("step."+op.Step(), op.Step())), Percent: -1,
 	}
 	over, stop := context.WithCancel(context.Background())
@@ -412,11 +405,11 @@ func (v *visit) operation(app *switcher.App, st switcher.Status, asked string, n
 	for e := range op.Events(over) {
 		switch {
 		case e.Result != nil:
-			view.Now, view.Percent, view.Result, view.Hint, view.Output = "", -1, v.say(e.Result.Text), e.Result.Hint, e.Result.Output
+			view.Now, view.Percent, view.Result, view.Hint, view.Output = "", -1, v.words.Say(e.Result.Text), e.Result.Hint, e.Result.Output
 			view.Close = appURL(app.Name())
-			view.State, view.Says = "bad", w.t("ended.bad", w.took(e.Took))
+			view.State, view.Says = "bad", w.t("ended.bad", w.Took(e.Took))
 			if e.Result.OK {
-				view.State, view.Says = "good", w.t("ended.good", w.took(e.Took))
+				view.State, view.Says = "good", w.t("ended.good", w.Took(e.Took))
 			}
 		case e.Progress != nil:
 			view.Percent = -1
@@ -426,7 +419,7 @@ func (v *visit) operation(app *switcher.App, st switcher.Status, asked string, n
 		case e.Text != "":
 			took := ""
 			if e.Took > 0 {
-				took = w.took(e.Took)
+				took = w.Took(e.Took)
 			}
 			name := w.or("step."+e.Step, e.Step)
 			if name == last {
@@ -434,7 +427,7 @@ func (v *visit) operation(app *switcher.App, st switcher.Status, asked string, n
 			} else {
 				last = name
 			}
-			view.Steps = append(view.Steps, step{name, v.say(e.Text), took, e.Warning})
+			view.Steps = append(view.Steps, step{name, v.words.Say(e.Text), took, e.Warning})
 		}
 	}
 	return view

@@ -18,7 +18,6 @@ import (
 	"sofiacall.com/bluegreen/admin/dashboard"
 	"sofiacall.com/bluegreen/config"
 	"sofiacall.com/bluegreen/metrics"
-	"sofiacall.com/bluegreen/notify"
 	"sofiacall.com/bluegreen/proxy"
 	"sofiacall.com/bluegreen/switcher"
 	edgetls "sofiacall.com/bluegreen/tls"
@@ -33,7 +32,7 @@ const doorLimit = 512
 func (e *edge) newDashboard(c *config.Config) (*dashboard.Server, error) {
 	o := dashboard.Options{
 		Apps: e.sortedApps, Certificates: e.certificatesOf, Figures: e.series, Lines: e.lastLines, Drain: e.drainOf,
-		Cause: notify.Cause, Finding: notify.Finding, Language: c.Language, Version: e.options.Version, Logger: e.log,
+		Language: c.Language, Version: e.options.Version, Logger: e.log,
 	}
 	if e.listeners.dashboard != nil {
 		door, err := e.door(c)
