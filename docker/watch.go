@@ -140,7 +140,7 @@ func (w *watch) compare(instance string, now *container.State) {
 	started, _ := time.Parse(time.RFC3339Nano, now.StartedAt)
 	finished, _ := time.Parse(time.RFC3339Nano, now.FinishedAt)
 	if met && finished.After(was.died) {
-		i := switcher.Incident{Kind: switcher.IncidentDied, Instance: instance, Time: finished, ExitCode: -1}
+		i := switcher.Incident{Kind: switcher.IncidentDied, Instance: instance, Time: finished, ExitCode: switcher.ExitUnknown}
 		if !runs(now.Status) {
 			i.ExitCode, i.OOM = now.ExitCode, now.OOMKilled || was.oom
 		}
@@ -185,7 +185,7 @@ func (w *watch) event(e events.Message) {
 		i.Kind, i.OOM = switcher.IncidentDied, was.oom
 		var err error
 		if i.ExitCode, err = strconv.Atoi(attributes["exitCode"]); err != nil {
-			i.ExitCode = -1
+			i.ExitCode = switcher.ExitUnknown
 		}
 		was.died, was.seen = at, false
 	case events.ActionHealthStatusUnhealthy:

@@ -36,9 +36,9 @@ type File struct {
 	lost    int // lines, since the file began to fail
 }
 
-// New returns the log file at path. Nothing is opened before there is a line
+// NewFile returns the log file at path. Nothing is opened before there is a line
 // to be written.
-func New(path string, o Options) *File {
+func NewFile(path string, o Options) *File {
 	o = o.withDefaults()
 	return &File{options: o, file: rotated{path: path, limits: o.Limits, log: o.Logger}, wake: make(chan struct{}, 1)}
 }

@@ -55,7 +55,7 @@ func read(t *testing.T, path string) string {
 func TestLinesAreOnDiskWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "app", "access.log")
-		f := New(path, options(nil))
+		f := NewFile(path, options(nil))
 		stop := start(t, f)
 		defer stop()
 		fmt.Fprintln(f, "one")
@@ -69,7 +69,7 @@ func TestLinesAreOnDiskWithinASecond(t *testing.T) {
 
 func TestTheEndLosesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
-	f := New(path, options(nil))
+	f := NewFile(path, options(nil))
 	stop := start(t, f)
 	const writers, lines = 8, 2000
 	var all sync.WaitGroup
@@ -106,7 +106,7 @@ func TestAFileThatCannotBeWrittenLosesLinesOnlyAndSaysHowMany(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log bytes.Buffer
-		f := New(filepath.Join(blocked, "access.log"), options(&log))
+		f := NewFile(filepath.Join(blocked, "access.log"), options(&log))
 		stop := start(t, f)
 		defer stop()
 		for range 3 {
@@ -134,7 +134,7 @@ func TestAFileThatCannotBeWrittenLosesLinesOnlyAndSaysHowMany(t *testing.T) {
 
 func TestADiskThatHangsCostsABoundedAmountOfMemory(t *testing.T) {
 	var log bytes.Buffer
-	f := New(filepath.Join(t.TempDir(), "access.log"), options(&log))
+	f := NewFile(filepath.Join(t.TempDir(), "access.log"), options(&log))
 	line := []byte(strings.Repeat("x", 1023) + "\n")
 	for range 2 * maxPending / len(line) { // nobody runs f
 		if n, err := f.Write(line); n != len(line) || err != nil {
@@ -156,7 +156,7 @@ func TestALineThatWasCutOffSpoilsNoOther(t *testing.T) {
 	if err := os.WriteFile(path, []byte("cut o"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f := New(path, options(nil))
+	f := NewFile(path, options(nil))
 	stop := start(t, f)
 	fmt.Fprintln(f, "whole")
 	stop()

@@ -2,30 +2,8 @@ package logfile
 
 import (
 	"context"
-	"log/slog"
 	"time"
 )
-
-// Options make a log file.
-type Options struct {
-	Limits Limits
-	// Logger is told when writing begins to fail, and when it works again; nil
-	// means silence.
-	Logger *slog.Logger
-	// Failed is called with the error when writing begins to fail, and with nil
-	// when it works again. It must not block; nil tells nobody.
-	Failed func(error)
-}
-
-func (o Options) withDefaults() Options {
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Failed == nil {
-		o.Failed = func(error) {}
-	}
-	return o
-}
 
 // Log is a log file that loses nothing: whoever writes to it waits. Any number
 // of goroutines may.

@@ -79,7 +79,7 @@ func TestInstanceSurvivesTheEdgeAndIsAdopted(t *testing.T) {
 		t.Fatal(err)
 	}
 	says(t, r, "i1", "bye")
-	if in := listed(t, r, "i1"); in.Running || in.ExitCode != ExitUnknown {
+	if in := listed(t, r, "i1"); in.Running || in.ExitCode != switcher.ExitUnknown {
 		t.Errorf("listed as %+v", in)
 	}
 }

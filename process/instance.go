@@ -6,10 +6,6 @@ import (
 	"time"
 )
 
-// ExitUnknown is the exit code of an instance whose end was not seen: the
-// edge was not there, or was not the one that started it.
-const ExitUnknown = -1
-
 // instance is one record and, while it runs, its process.
 type instance struct {
 	// turn is held by whoever starts, stops or removes the instance.

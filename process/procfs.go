@@ -6,6 +6,9 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // identity names one process for all time: a pid alone is used again, but not
@@ -17,20 +20,32 @@ type identity struct {
 	Boot  string `json:"boot"`
 }
 
-// identify returns the identity of a process, and false if there is none or
-// only its remains that nobody has waited for yet.
-func identify(pid int) (identity, bool) {
+// ticksPerSecond is USER_HZ, in which the kernel tells processor time and when
+// a process was started; it is 100 on every architecture that Go runs on
+// (proc(5), times(2)).
+const ticksPerSecond = 100
+
+// statFields returns what proc(5) tells of a process as stat, from field 3 on,
+// at least up to field 24.
+func statFields(pid int) ([]string, bool) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return identity{}, false
+		return nil, false
 	}
 	// The second field is the program's name in brackets, and may hold anything.
 	end := bytes.LastIndexByte(stat, ')')
 	if end < 0 {
-		return identity{}, false
+		return nil, false
 	}
-	fields := strings.Fields(string(stat[end+1:])) // from field 3 on
-	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
+	fields := strings.Fields(string(stat[end+1:]))
+	return fields, len(fields) > 24-3
+}
+
+// identify returns the identity of a process, and false if there is none or
+// only its remains that nobody has waited for yet.
+func identify(pid int) (identity, bool) {
+	fields, ok := statFields(pid)
+	if !ok || fields[0] == "Z" || fields[0] == "X" {
 		return identity{}, false
 	}
 	start, err := strconv.ParseUint(fields[22-3], 10, 64)
@@ -47,6 +62,16 @@ func (id identity) alive() bool {
 	}
 	now, ok := identify(id.PID)
 	return ok && now == id
+}
+
+// began is when a process was started, as exactly as the kernel counts.
+func (id identity) began() time.Time {
+	const tick = time.Second / ticksPerSecond
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil || id.Start == 0 {
+		return time.Now()
+	}
+	return time.Now().Add(time.Duration(id.Start)*tick - time.Duration(now.Nano()))
 }
 
 func bootID() string {

@@ -73,7 +73,7 @@ func (r *Runtime) undo(in *instance, before record) error {
 		return r.forget(in)
 	}
 	if before.State == starting { // and never came up
-		before.ExitCode = ExitUnknown
+		before.ExitCode = switcher.ExitUnknown
 	}
 	before.State, before.Kept = stopped, false
 	return r.change(in, func(rec *record) { *rec = before })
@@ -93,7 +93,7 @@ func (r *Runtime) claim(spec switcher.Spec) (*instance, error) {
 	if in := r.instances[spec.Instance]; in != nil {
 		return in, nil
 	}
-	in = newInstance(record{App: r.app, Instance: spec.Instance, State: stopped, ExitCode: ExitUnknown})
+	in = newInstance(record{App: r.app, Instance: spec.Instance, State: stopped, ExitCode: switcher.ExitUnknown})
 	_, err = os.Lstat(r.outputPath(spec.Instance))
 	in.fresh = errors.Is(err, fs.ErrNotExist) // else its record was damaged
 	r.instances[spec.Instance] = in

@@ -56,7 +56,7 @@ func (r *Runtime) stop(ctx context.Context, in *instance) error {
 	life := in.running()
 	if life == nil {
 		if in.record().State == starting { // and never came up
-			r.record(in, func(rec *record) { rec.State, rec.ExitCode = stopped, ExitUnknown })
+			r.record(in, func(rec *record) { rec.State, rec.ExitCode = stopped, switcher.ExitUnknown })
 		}
 		return nil
 	}
@@ -141,7 +141,7 @@ func (r *Runtime) List(ctx context.Context) ([]switcher.Instance, error) {
 }
 
 // Wait returns the exit code, 128 plus the signal for a process that was
-// killed, or ExitUnknown.
+// killed, or switcher.ExitUnknown.
 func (r *Runtime) Wait(ctx context.Context, id string) (int, error) {
 	in, err := r.known(id)
 	if err != nil {

@@ -1,19 +1,12 @@
 package process
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"strconv"
-	"strings"
 
 	"sofiacall.com/bluegreen/switcher"
 )
-
-// ticksPerSecond is USER_HZ, in which the kernel tells processor time; it is
-// 100 on every architecture that Go runs on (proc(5), times(2)).
-const ticksPerSecond = 100
 
 // Usage adds up the processes of an instance, its descendants too, and those
 // of them that have ended and were waited for. Memory is what is resident;
@@ -40,13 +33,8 @@ func (r *Runtime) Usage(_ context.Context, id string) (switcher.Usage, error) {
 // consumed returns the processor time of a process and its children that were
 // waited for, and its resident pages: proc(5), stat fields 14 to 17 and 24.
 func consumed(pid int) (ticks, pages int64, ok bool) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	end := bytes.LastIndexByte(stat, ')')
-	if err != nil || end < 0 {
-		return 0, 0, false
-	}
-	fields := strings.Fields(string(stat[end+1:])) // from field 3 on
-	if len(fields) < 22 {
+	fields, ok := statFields(pid)
+	if !ok {
 		return 0, 0, false
 	}
 	for _, field := range fields[14-3 : 18-3] {

@@ -19,12 +19,16 @@ const (
 	IncidentEngine    IncidentKind = "engine"    // of no instance: what runs them has gone away
 )
 
+// ExitUnknown is the exit code of an instance that nobody has seen end: whoever
+// runs it was not there, or had not started it.
+const ExitUnknown = -1
+
 // Incident is something that has happened to an instance by itself.
 type Incident struct {
 	Kind     IncidentKind
 	Instance string
 	Time     time.Time
-	ExitCode int  // of one that died; -1: not known
+	ExitCode int  // of one that died
 	OOM      bool // it died for lack of memory, as far as the runtime knows
 }
 
@@ -155,7 +159,7 @@ func (t *tracker) died(i Incident) string {
 	switch {
 	case i.OOM:
 		what = fmt.Sprintf("the kernel killed it for lack of memory (exit code %d)", i.ExitCode)
-	case i.ExitCode < 0:
+	case i.ExitCode == ExitUnknown:
 		what = "it died, nobody knows with which exit code"
 	}
 	if t.deaths > 1 {

@@ -37,7 +37,7 @@ func newAppLogs(c *config.Config, app string, log *slog.Logger, notify func(swit
 			}}
 		}
 		path := logPath(c, app, colour, true)
-		l.access[colour] = logfile.New(path, options(path))
+		l.access[colour] = logfile.NewFile(path, options(path))
 		path = logPath(c, app, colour, false)
 		output[colour] = logfile.NewLog(path, options(path))
 	}

@@ -64,6 +64,6 @@ func TestAdoptedInstanceIsWatchedToo(t *testing.T) {
 	told := follow(t, r)
 	eventually(t, "what runs is told", func() bool { return len(told()) == 1 })
 	syscall.Kill(pidOf(t, r, "i1"), syscall.SIGKILL)
-	want := []string{"i1 started 0", fmt.Sprint("i1 died ", ExitUnknown)}
+	want := []string{"i1 started 0", fmt.Sprint("i1 died ", switcher.ExitUnknown)}
 	eventually(t, "its death is told", func() bool { return slices.Equal(told(), want) })
 }
