@@ -56,8 +56,11 @@ func TestACrashOfTheEngineTakesProductionAwayForSecondsOnly(t *testing.T) {
 	daemon.Kill(t)
 	e.eventually("unhealthy", func(st admin.Status) bool { return st.Slots["blue"].Health.Status == switcher.Unhealthy })
 	logTook(t, "the edge knows that production does not answer", began)
+	daemon.Start(t)
+	began = time.Now()
 	e.eventually("healthy", func(st admin.Status) bool { return st.Slots["blue"].Health.Status == switcher.Healthy })
 	logTook(t, "production is back, from the start of the engine on,", began)
+	e.asRecorded("after the crash of the engine")
 	if got := e.release("app.localhost"); got != "a" {
 		t.Errorf("production shows %q", got)
 	}
