@@ -56,7 +56,7 @@ func (a *App) forgetHealth(c Colour) {
 	defer a.healthMu.Unlock()
 	next := &tracker{}
 	if !gone {
-		next.unhealthy, next.dead = a.health[c].forget()
+		next.sick, next.dead = a.health[c].forget()
 	}
 	a.health[c] = next
 }
@@ -135,8 +135,8 @@ func (a *App) healthChanged(c Colour, t *tracker, to HealthStatus) {
 // endTroubles tells that nothing is to be done any more about a slot in which
 // nothing is meant to run.
 func (a *App) endTroubles(c Colour) {
-	unhealthy, dead := a.tracker(c).forget()
-	for kind, told := range map[NoticeKind]bool{NoticeUnhealthy: unhealthy, NoticeDied: dead} {
+	sick, dead := a.tracker(c).forget()
+	for kind, told := range map[NoticeKind]bool{NoticeUnhealthy: sick != knownWell, NoticeDied: dead} {
 		if told {
 			n := a.about(kind, c)
 			n.Over, n.Cause = true, "nothing is to run in this slot now"

@@ -154,6 +154,26 @@ func TestTheEndOfATroubleIsToldAlsoAfterARestartOfTheEdge(t *testing.T) {
 	})
 }
 
+func TestASlotThatIsUnhealthyWhenTheEdgeStartsIsTold(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.atRest()
+		l.stop()
+		l.bench.setSick("b", errors.New("answered 500"))
+		l.noticed()
+		l.start(nil)
+		l.later(time.Minute)
+		var told []Notice
+		for _, n := range l.noticed(NoticeUnhealthy) {
+			if n.Colour == Green {
+				told = append(told, n)
+			}
+		}
+		if len(told) != 1 || told[0].Over || told[0].Cause != "answered 500" {
+			l.t.Errorf("of green the team hears %+v", told)
+		}
+	})
+}
+
 func TestWhatNeedsAPersonIsToldAndItsEndToo(t *testing.T) {
 	inLab(t, func(l *lab) {
 		l.deploy("a")

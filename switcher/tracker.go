@@ -23,14 +23,24 @@ type tracker struct {
 	firstDeath, lastDeath time.Time
 
 	// What the team was told and what is not over, perhaps by an earlier process.
-	unhealthy, dead bool
+	sick knowledge
+	dead bool
 }
+
+// knowledge is what the team knows of a slot's health.
+type knowledge string
+
+const (
+	knownWell knowledge = "" // or nothing was told of it
+	knownSick knowledge = "unhealthy"
+	unsure    knowledge = "unsure" // an earlier process may have told anything
+)
 
 // healthKept is how many checks of a slot are remembered.
 const healthKept = 60
 
 // firstTracker is a slot's after a start of the edge.
-func firstTracker() *tracker { return &tracker{unhealthy: true, dead: true, lastDeath: time.Now()} }
+func firstTracker() *tracker { return &tracker{sick: unsure, dead: true, lastDeath: time.Now()} }
 
 func (t *tracker) note(err error, took time.Duration, s HealthSettings) (from, to HealthStatus) {
 	t.mu.Lock()
@@ -100,22 +110,27 @@ func (t *tracker) interval(s HealthSettings) time.Duration {
 }
 
 // tell notes whether the team knows that the slot is unhealthy, and returns
-// whether that is news.
+// whether that is news. When nobody knows what an earlier process has told,
+// either verdict is.
 func (t *tracker) tell(unhealthy bool) (news bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	news = t.unhealthy != unhealthy
-	t.unhealthy = unhealthy
+	now := knownWell
+	if unhealthy {
+		now = knownSick
+	}
+	news = t.sick != now
+	t.sick = now
 	return news
 }
 
 // forget makes nothing of what the team was told and returns what that was.
-func (t *tracker) forget() (unhealthy, dead bool) {
+func (t *tracker) forget() (sick knowledge, dead bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	unhealthy, dead = t.unhealthy, t.dead
-	t.unhealthy, t.dead = false, false
-	return unhealthy, dead
+	sick, dead = t.sick, t.dead
+	t.sick, t.dead = knownWell, false
+	return sick, dead
 }
 
 func (t *tracker) read() Health {
