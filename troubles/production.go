@@ -30,6 +30,7 @@ func (w *Watcher) production(app App, now time.Time) {
 	}
 	requests, errors := w.options.Figures(name, active, release.ID, now.Add(-errorWindow), now)
 	rate := 100 * float64(errors) / max(float64(requests), 1)
+	known := true
 	switch {
 	case app.Limit == 0:
 		w.ill[name] = false
@@ -38,9 +39,12 @@ func (w *Watcher) production(app App, now time.Time) {
 	case requests >= errorSamples && rate <= app.Limit/2, errors == 0 && now.Sub(w.began) >= errorWindow:
 		w.ill[name] = false
 	case !w.ill[name]:
-		return // too few requests, or something between
+		known = false // too few requests, or something between
 	}
 	for _, c := range switcher.Colours() {
+		if c == active && !known {
+			continue
+		}
 		n := switcher.Notice{Kind: switcher.NoticeErrorRate, Time: now, App: name, Colour: c, Over: c != active || !w.ill[name]}
 		if !n.Over {
 			n.Release = release

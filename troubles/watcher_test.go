@@ -97,7 +97,7 @@ func TestProductionThatFailsTooOftenIsToldUntilHalfOfThatFails(t *testing.T) {
 		requests, errors int64
 		want             string
 	}{
-		{"too few requests", blue, 50, 50, ""},
+		{"too few requests, but nothing fails in the other slot", blue, 50, 50, "error_rate chat green over"},
 		{"10 per cent", blue, 500, 50, "error_rate chat blue: 50 of 500 requests (10 %) have failed in 5 minutes, the limit is 5 %; error_rate chat green over"},
 		{"between half of the limit and the limit", blue, 1200, 50, "error_rate chat blue: 50 of 1200 requests (4.2 %) have failed in 5 minutes, the limit is 5 %; error_rate chat green over"},
 		{"half of the limit", blue, 2000, 50, over},
