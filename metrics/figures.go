@@ -11,10 +11,10 @@ type Figures struct {
 	// is remembered; zero when nothing was.
 	First, Last time.Time
 
-	Requests  int64
+	Requests  int64     // WebSockets that were established among them
 	Errors    int64     // that count against the release
 	Duration  Histogram // of those that do not last
-	FirstByte Histogram
+	FirstByte Histogram // of those that are no WebSocket
 }
 
 // Figures returns what happened on a route between two moments of the last two

@@ -118,6 +118,7 @@ func TestEverythingIsTold(t *testing.T) {
 		}{
 			{1, "requests_total", []string{"app", "shop", "route", "production", "colour", "blue", "method", "GET", "code", "2xx"}},
 			{1, "requests_total", []string{"method", "OTHER", "code", "5xx"}},
+			{1, "requests_total", []string{"method", "GET", "code", "1xx"}},
 			{1, "request_errors_total", []string{"colour", "blue"}},
 			{10, "response_bytes_total", nil},
 			{3, "request_bytes_total", nil},

@@ -179,8 +179,13 @@ func (r *Route) path(name string) *answers {
 	return a
 }
 
-// UpgradeBegin records that a WebSocket was established.
-func (r *Route) UpgradeBegin() { r.upgrades.Add(1) }
+// UpgradeBegin records that a WebSocket was established: a request that was
+// answered with 101, as a refused handshake is one that was answered otherwise.
+// How long it took is not told.
+func (r *Route) UpgradeBegin() {
+	r.upgrades.Add(1)
+	r.requests[classOf(101)][methodOf("GET")].Add(1)
+}
 
 // UpgradeEnd records that it has ended.
 func (r *Route) UpgradeEnd(u Upgrade) {

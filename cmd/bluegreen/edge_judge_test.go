@@ -60,6 +60,42 @@ func TestAVerdictComesFromProductionAlone(t *testing.T) {
 	}
 }
 
+// greeted has a route asked for WebSockets only, of which it refuses one in
+// every so many.
+func (c counted) greeted(slot switcher.Colour, release string, n, refusedEvery int) {
+	r := recorders(c.metrics, "chat")(switcher.Production, slot, release)
+	for i := range n {
+		if i%refusedEvery == 0 {
+			r.Request(proxy.Observation{Method: "GET", Status: 503, Duration: time.Millisecond, FirstByte: time.Millisecond, Proxied: true})
+		} else {
+			r.UpgradeBegin("")
+		}
+	}
+}
+
+// The handshakes that succeed are requests as much as those that are refused.
+func TestAnAppOfWebSocketsIsJudgedByAllHandshakes(t *testing.T) {
+	for _, refusedEvery := range []int{40, 4} {
+		c := newCounted()
+		c.greeted(switcher.Blue, "r1", 4000, 40)
+		now := time.Now()
+		trial := switcher.Trial{
+			Colour: switcher.Green, Release: &switcher.Release{ID: "r2"}, Began: now, Since: now, Until: now.Add(10 * time.Minute),
+			Baseline: c.baseline(switcher.Blue, &switcher.Release{ID: "r1"}), Healthy: true,
+		}
+		c.greeted(switcher.Green, "r2", 800, refusedEvery)
+		v := c.verdict(trial)
+		if bad := v.Outcome == switcher.Bad; bad != (refusedEvery < 40) {
+			t.Errorf("1 in %d handshakes is refused, 1 in 40 before: %+v", refusedEvery, v)
+		}
+		for _, f := range v.Findings {
+			if f.Rule == "error_rate_relative" && f.Against != 4000 {
+				t.Errorf("compared with %d requests", f.Against)
+			}
+		}
+	}
+}
+
 func TestAWatchBeginsAnewWithOtherRulesAndAnotherBake(t *testing.T) {
 	c := newCounted()
 	now := time.Now()
