@@ -52,15 +52,32 @@ func (a *App) Deploy(actor Actor, r DeployRequest) (*Operation, error) {
 				What: "the first release of an app becomes active at once, which needs scope operate",
 				Hint: "let somebody with scope operate deploy the first release"}
 		}
-		if s.Bake != nil {
-			return about, refuse("`bluegreen confirm` ends the bake early, as good; `bluegreen rollback` goes back",
-				"the last switch is baking for another %v: a deploy would take away the way back", round(time.Until(s.Bake.Until)))
-		}
-		return about, nil
+		return about, a.notInBake(s)
 	}
 	return a.start(KindDeploy, actor, allow, func(ctx context.Context, op *Operation) (string, error) {
 		return a.deploy(ctx, op, r.Commit, image)
 	})
+}
+
+// notInBake refuses a deploy while the release before may be needed, or an
+// operator has to decide what a bake has ended as.
+func (a *App) notInBake(s *State) error {
+	if s.Bake == nil {
+		return nil
+	}
+	const confirm = "`bluegreen confirm` ends it as good, then deploy"
+	left, back := time.Until(s.Bake.Until), a.rollbackStatus(s)
+	switch {
+	case left <= 0 && !back.Ready:
+		return refuse(confirm, "the time of the last switch's bake is up, but it has not ended as good, and there is no way back: %s", back.Reason)
+	case left <= 0:
+		return refuse("`bluegreen status` says what speaks against it; `bluegreen rollback` goes back; "+confirm,
+			"the time of the last switch's bake is up, but it has not ended as good")
+	case !back.Ready:
+		return refuse(confirm, "the last switch is baking for another %v, though there is no way back now: %s", round(left), back.Reason)
+	}
+	return refuse("`bluegreen confirm` ends the bake early, as good; `bluegreen rollback` goes back",
+		"the last switch is baking for another %v: a deploy would take away the way back", round(left))
 }
 
 // reference returns what the runtime is asked for.

@@ -13,6 +13,7 @@ const judgeEvery = 500 * time.Millisecond
 // judged is the last verdict on the release of one bake.
 type judged struct {
 	began   time.Time // the bake
+	deaths  deaths    // before it
 	verdict Verdict
 }
 
@@ -49,13 +50,14 @@ func (a *App) watchFigures(ctx context.Context) error {
 // to one that does not answer.
 func (a *App) judgeBake(ctx context.Context, s *State) {
 	slot, h := s.Slots[s.Active], a.healthOf(s.Active)
+	before := a.deathsBefore(s.Bake)
 	v := a.judge.Verdict(Trial{
 		Colour: s.Active, Release: slot.Release, Instance: slot.Instance,
 		Began: s.Bake.Began, Since: a.judgedSince(s.Bake), Until: s.Bake.Until, Baseline: s.Bake.Baseline,
-		Healthy: h.Status == Healthy && h.Failures == 0, Deaths: a.tracker(s.Active).deathsSeen(),
+		Healthy: h.Status == Healthy && h.Failures == 0, Deaths: a.deaths().of(s.Active, before),
 	})
 	a.mu.Lock()
-	a.judged = &judged{s.Bake.Began, v}
+	a.judged = &judged{s.Bake.Began, before, v}
 	a.mu.Unlock()
 	if v.Outcome != Bad {
 		return
@@ -72,6 +74,34 @@ func (a *App) judgeBake(ctx context.Context, s *State) {
 	if err := a.rollBackBake(s.Bake.Began, why, &v); err != nil {
 		a.log.Warn("automatic rollback", "reason", why, "error", err) // tried again at the next look
 	}
+}
+
+// deaths counts those that were seen in each slot.
+type deaths map[Colour]int
+
+func (a *App) deaths() deaths {
+	d := deaths{}
+	for _, c := range Colours() {
+		d[c] = a.tracker(c).deathsSeen()
+	}
+	return d
+}
+
+// of counts those of a slot since before, without those that the other slot
+// has had as well: when the engine restarts, every instance dies.
+func (d deaths) of(c Colour, before deaths) int {
+	since := func(c Colour) int { return max(0, d[c]-before[c]) }
+	return max(0, since(c)-since(c.Other()))
+}
+
+// deathsBefore returns those before the first look at a bake.
+func (a *App) deathsBefore(b *Bake) deaths {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.judged != nil && a.judged.began.Equal(b.Began) {
+		return a.judged.deaths
+	}
+	return a.deaths()
 }
 
 // judgedSince is what figures of a bake are about: its beginning, or a later

@@ -194,3 +194,70 @@ func TestTheJudgeHearsOfDeathsInTheBake(t *testing.T) {
 		}
 	})
 }
+
+func TestDeathsThatBothReleasesShareAreNotHeldAgainstTheNewOne(t *testing.T) {
+	judgedLab(t, func(l *lab, f *figures) {
+		for _, step := range []struct {
+			dies []Colour
+			want int
+		}{
+			{[]Colour{Blue, Green}, 0}, // with the engine
+			{[]Colour{Green}, 1},
+			{[]Colour{Blue, Blue}, 0},
+			{[]Colour{Green, Green, Green}, 2},
+		} {
+			for _, c := range step.dies {
+				l.dies(c, Incident{ExitCode: 137})
+			}
+			l.later(time.Second)
+			if got := f.last().Deaths; got != step.want {
+				l.t.Errorf("after the deaths of %v the judge hears of %d, want %d", step.dies, got, step.want)
+			}
+		}
+	})
+}
+
+func TestDeathsBeforeABakeAreNotPartOfIt(t *testing.T) {
+	inLab(t, func(l *lab) {
+		f := &figures{}
+		f.say(Undecided, "3 requests so far")
+		l.judge = f.judge()
+		l.stop()
+		l.start(nil)
+		l.deploy("a")
+		l.deploy("b")
+		for range 3 {
+			l.dies(Blue, Incident{ExitCode: 1})
+		}
+		l.later(time.Minute)
+		l.must(l.app.Switch("maria@host", SwitchRequest{}))
+		l.later(time.Second)
+		l.dies(Green, Incident{ExitCode: 1})
+		l.later(time.Second)
+		if got := f.last().Deaths; got != 1 {
+			l.t.Errorf("the judge hears of %d deaths, want 1", got)
+		}
+	})
+}
+
+func TestADeployThatABakeRefusesSaysWhatIsTrue(t *testing.T) {
+	judgedLab(t, func(l *lab, f *figures) {
+		refused := func(says string) {
+			l.t.Helper()
+			op, err := l.app.Deploy("maria@host", DeployRequest{Commit: "c"})
+			err = l.fails(CodeRefused, op, err)
+			if !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "-") {
+				l.t.Errorf("it says %q, want %q", err, says)
+			}
+		}
+		refused("would take away the way back")
+		l.bench.setSick("a", errors.New("connection refused"))
+		f.say(Bad, "9 of 10 requests failed")
+		l.later(time.Minute)
+		refused("there is no way back now: r1 (a) on blue is unhealthy")
+		l.later(10 * time.Minute)
+		refused("is up, but it has not ended as good, and there is no way back")
+		l.must(l.app.Confirm("maria@host"))
+		l.deploy("c")
+	})
+}

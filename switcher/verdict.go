@@ -58,7 +58,7 @@ type Trial struct {
 	Until    time.Time       // when it is over
 	Baseline json.RawMessage // what Judge.Baseline returned
 	Healthy  bool            // the last probe of the release has succeeded
-	Deaths   int             // of its instance, as far as this process has seen them
+	Deaths   int             // of its instance in the bake that the previous release did not share, as far as this process has seen them
 }
 
 // Judge knows the figures of releases. It must not block, nor ask anything of

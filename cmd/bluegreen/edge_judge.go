@@ -102,7 +102,7 @@ func (j *judge) verdict(t switcher.Trial) switcher.Verdict {
 	}
 	return j.watch.Look(verdict.Sample{
 		At: now.Sub(j.from), Traffic: trafficOf(j.production(t.Colour, t.Release, j.from, now)),
-		Healthy: t.Healthy, Restarts: t.Deaths - j.deaths,
+		Healthy: t.Healthy, Restarts: max(0, t.Deaths-j.deaths),
 	})
 }
 
