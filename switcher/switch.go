@@ -155,7 +155,7 @@ func (a *App) proveSwitch(op *Operation, to Colour) (string, error) {
 
 func (a *App) bakeText() string {
 	if b := a.state.Load().Bake; b != nil {
-		return fmt.Sprintf(", watched for %v", round(time.Until(b.Until)))
+		return fmt.Sprintf(", watched for %v", round(b.Until.Sub(b.Began)))
 	}
 	return ""
 }

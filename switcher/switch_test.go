@@ -1,6 +1,7 @@
 package switcher
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -207,6 +208,24 @@ func TestARollbackDoesNotWaitForAStuckRuntime(t *testing.T) {
 		synctest.Wait()
 		if got := l.bench.running(); len(got) != 1 {
 			t.Errorf("running = %v, want the failed one stopped", got)
+		}
+	})
+}
+
+func TestASwitchSaysHowLongItIsWatchedAsItWasAsked(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.deploy("a")
+		l.deploy("b")
+		public := l.app.probes.Public
+		l.app.probes.Public = func(ctx context.Context, host, path string) (string, error) {
+			time.Sleep(80 * time.Millisecond)
+			return public(ctx, host, path)
+		}
+		bake := 5 * time.Second
+		l.must(l.app.Switch("maria@host", SwitchRequest{Bake: &bake}))
+		h := l.app.History()
+		if r := h[len(h)-1]; !strings.HasSuffix(r.Result, ", watched for 5s") {
+			l.t.Errorf("it says %q", r.Result)
 		}
 	})
 }
