@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"sofiacall.com/bluegreen/admin"
@@ -98,6 +99,7 @@ func (e *edge) sameEdge(next *config.Config) error {
 			fixed = append(fixed, key)
 		}
 	}
+	slices.Sort(fixed)
 	if len(fixed) > 0 {
 		return &switcher.Error{Code: switcher.CodeRefused,
 			What: "a running edge cannot change " + strings.Join(fixed, ", "),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -203,4 +204,14 @@ func TestAReloadKeepsAnAppThatIsOutOfService(t *testing.T) {
 	e.fails(3, []string{"app chat is gone from the file while it is out of service", "put it back"}, "reload")
 	e.write("bluegreen.yaml", good)
 	e.must("reload")
+}
+
+func TestWhatAReloadCannotChangeIsNamedInOrder(t *testing.T) {
+	e := &edge{config: &config.Config{}}
+	next := &config.Config{State: config.State{Dir: "/a"}, Metrics: config.Metrics{Listen: "b"}, Logs: config.Logs{Dir: "/c"}}
+	for range 10 {
+		if err := e.sameEdge(next); err == nil || !strings.Contains(err.Error(), "cannot change logs, metrics, state") {
+			t.Fatal(err)
+		}
+	}
 }
