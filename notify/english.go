@@ -61,6 +61,9 @@ func englishTitle(f facts) string {
 	case switcher.NoticeDisk:
 		said = "the disk of " + f.subject + what(" is nearly full", " is still nearly full", " has room again")
 	case switcher.NoticeLogs:
+		if f.returned && f.stage == Began { // "cannot be written again" would be something else
+			return f.app + ": " + f.subject + " again cannot be written"
+		}
 		said = f.subject + what(" cannot be written", " still cannot be written", " is written again")
 	case switcher.NoticeErrorRate:
 		said = "production" + what(" fails too often", " still fails too often", " answers as it should again")
@@ -111,7 +114,11 @@ func englishAdvice(f facts) []advice {
 			advise("remove the releases that are not needed", "bluegreen cleanup"+f.flags),
 		}
 	case switcher.NoticeLogs:
-		return []advice{advise("serving goes on, lines are lost: make room, or see who may write there", "df -h; ls -l "+f.subject)}
+		lines := "the lines wait"
+		if f.loses() {
+			lines = "lines are lost"
+		}
+		return []advice{advise("serving goes on, "+lines+": make room, or see who may write there", "df -h; ls -l "+f.subject)}
 	case switcher.NoticeErrorRate:
 		return []advice{
 			advise("compare both releases", "bluegreen compare"+f.flags), logs,

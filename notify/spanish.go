@@ -110,7 +110,11 @@ func spanishAdvice(f facts) []advice {
 			advise("elimina las versiones que no hacen falta", "bluegreen cleanup"+f.flags),
 		}
 	case switcher.NoticeLogs:
-		return []advice{advise("se sigue sirviendo, pero se pierden líneas: haz sitio o mira quién puede escribir ahí", "df -h; ls -l "+f.subject)}
+		lines := "las líneas esperan"
+		if f.loses() {
+			lines = "pero se pierden líneas"
+		}
+		return []advice{advise("se sigue sirviendo, "+lines+": haz sitio o mira quién puede escribir ahí", "df -h; ls -l "+f.subject)}
 	case switcher.NoticeErrorRate:
 		return []advice{
 			advise("compara las dos versiones", "bluegreen compare"+f.flags), logs,

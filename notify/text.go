@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"path/filepath"
 	"regexp"
 	"strings"
 	"unicode"
@@ -53,6 +54,10 @@ func (f facts) logs(colour string) string {
 	}
 	return "bluegreen logs " + colour + " -n 100" + f.flags
 }
+
+// loses reports whether what cannot be written is lost. The lines of a
+// container wait where they are.
+func (f facts) loses() bool { return strings.HasPrefix(filepath.Base(f.subject), "access-") }
 
 // advice is something to do about it.
 type advice struct {

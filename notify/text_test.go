@@ -84,6 +84,9 @@ func everyMessage() []*message {
 		notice.Time, notice.App, notice.Colour, notice.Release = moment0, "chat", switcher.Green, candidate()
 		all = append(all, &message{Notice: notice, Stage: Event})
 	}
+	access := lasting[4]
+	access.Time, access.Subject = moment0, "/var/log/chat/access-green.log"
+	all = append(all, &message{Notice: access, Stage: Began, Since: moment0, Returns: 1})
 	trial := &message{Notice: switcher.Notice{Kind: "test", Time: moment0, App: "chat"}, Stage: Trial}
 	lossy := *all[0]
 	lossy.Lost = 12
