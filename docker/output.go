@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/client"
+
+	"sofiacall.com/bluegreen/switcher"
 )
 
 const (
@@ -17,7 +20,8 @@ const (
 )
 
 // Tail returns the last lines of the container's standard output and error, in
-// the order in which they were written. Lines beyond 4 KiB are cut.
+// the order in which they were written, without the values of its environment.
+// Lines beyond 4 KiB are cut.
 func (r *Runtime) Tail(ctx context.Context, instance string, n int) ([]string, error) {
 	if n <= 0 {
 		return nil, nil
@@ -26,7 +30,11 @@ func (r *Runtime) Tail(ctx context.Context, instance string, n int) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	var written lines
+	mask, err := r.mask(ctx, found.ID)
+	if err != nil {
+		return nil, err
+	}
+	written := lines{mask: mask}
 	err = r.engine.call(ctx, "reading the output of "+describe(*found), func(ctx context.Context) error {
 		stream, err := r.engine.api.ContainerLogs(ctx, found.ID, client.ContainerLogsOptions{
 			ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(n),
@@ -43,9 +51,32 @@ func (r *Runtime) Tail(ctx context.Context, instance string, n int) ([]string, e
 	return written.last(n), nil
 }
 
+// mask hides the variables that the container was started with, but for those
+// of its image.
+func (r *Runtime) mask(ctx context.Context, id string) (switcher.Mask, error) {
+	found, err := r.inspect(ctx, id)
+	if err != nil || found.Config == nil {
+		return switcher.Mask{}, err
+	}
+	var image client.ImageInspectResult
+	err = r.engine.call(ctx, "inspecting the image of container "+short(id), func(ctx context.Context) (err error) {
+		image, err = r.engine.api.ImageInspect(ctx, found.Image)
+		return err
+	})
+	if err != nil && !notFound(err) {
+		return switcher.Mask{}, err
+	}
+	environment := found.Config.Env
+	if err == nil && image.Config != nil {
+		environment = slices.DeleteFunc(environment, func(entry string) bool { return slices.Contains(image.Config.Env, entry) })
+	}
+	return switcher.NewMask(environment), nil
+}
+
 // lines collects the output of a container line by line. Standard output and
 // error come in frames of one stream; a line may span several frames.
 type lines struct {
+	mask     switcher.Mask
 	complete []string
 	out, err partial
 }
@@ -91,7 +122,8 @@ func (p *partial) flush() {
 
 func (p *partial) end() {
 	line := bytes.TrimSuffix(p.buffer.Bytes(), []byte("\r"))
-	line = line[:min(len(line), maxLine)]
-	p.into.complete = append(p.into.complete, strings.ToValidUTF8(string(line), "\uFFFD"))
+	text := p.into.mask.Line(string(line)) // before the cut, which may go through a value
+	text = text[:min(len(text), maxLine)]
+	p.into.complete = append(p.into.complete, strings.ToValidUTF8(text, "\uFFFD"))
 	p.buffer.Reset()
 }

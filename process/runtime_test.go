@@ -353,3 +353,12 @@ func TestConcurrentCallsAgreeInTheEnd(t *testing.T) {
 		pidOf(t, r, s.Instance)
 	}
 }
+
+func TestTailLeavesOutTheValuesOfTheEnvironment(t *testing.T) {
+	o := options(t.TempDir(), script(`echo "password $DB_PASSWORD on $BLUEGREEN_COLOUR"; `+serve))
+	o.Environment = map[string]string{"DB_PASSWORD": "hunter22"}
+	r := open(t, o)
+	s := spec(t, "i1")
+	start(t, r, s)
+	says(t, r, s.Instance, "password … on "+string(s.Colour))
+}

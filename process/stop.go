@@ -159,9 +159,11 @@ func (r *Runtime) Wait(ctx context.Context, id string) (int, error) {
 	return in.record().ExitCode, nil
 }
 
-// Tail looks at no more than the last mebibyte of the output.
+// Tail looks at no more than the last mebibyte of the output, and leaves out the
+// values of the instance's environment.
 func (r *Runtime) Tail(_ context.Context, id string, n int) ([]string, error) {
-	if _, err := r.known(id); err != nil || n <= 0 {
+	in, err := r.known(id)
+	if err != nil || n <= 0 {
 		return nil, err
 	}
 	file, err := os.Open(r.outputPath(id))
@@ -176,7 +178,23 @@ func (r *Runtime) Tail(_ context.Context, id string, n int) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the output of instance %s: %w", id, err)
 	}
+	mask := r.mask(in)
+	for i, line := range lines {
+		lines[i] = mask.Line(line)
+	}
 	return lines, nil
+}
+
+// mask hides the configured variables, and those of a process that an earlier
+// configuration has started.
+func (r *Runtime) mask(in *instance) switcher.Mask {
+	environment := r.environ(in.record())
+	if life := in.running(); life != nil {
+		for name, value := range variables(life.pid) {
+			environment = append(environment, name+"="+value)
+		}
+	}
+	return switcher.NewMask(environment)
 }
 
 // tail returns the last n lines within the last limit bytes of a file.
