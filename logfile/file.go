@@ -33,7 +33,8 @@ type File struct {
 	file    rotated
 	spare   []byte
 	failing bool
-	lost    int // lines, since the file began to fail
+	worked  bool // once at least
+	lost    int  // lines, since the file began to fail
 }
 
 // NewFile returns the log file at path. Nothing is opened before there is a line
@@ -124,8 +125,8 @@ func (f *File) works() {
 	if f.lost > 0 {
 		f.options.Logger.Warn("the log file is written again", "file", f.file.path, "lost_lines", f.lost)
 	}
-	if f.failing {
+	if f.failing || !f.worked {
 		f.options.Failed(nil)
 	}
-	f.failing, f.lost = false, 0
+	f.failing, f.worked, f.lost = false, true, 0
 }

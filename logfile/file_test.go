@@ -164,3 +164,35 @@ func TestALineThatWasCutOffSpoilsNoOther(t *testing.T) {
 		t.Errorf("file %q", got)
 	}
 }
+
+func TestTheFirstWriteTellsThatTheFileCanBeWritten(t *testing.T) {
+	var told []error
+	o := options(nil)
+	o.Failed = func(err error) { told = append(told, err) }
+	check := func(what string) {
+		t.Helper()
+		if len(told) != 1 || told[0] != nil {
+			t.Errorf("%s told %v, want one nil", what, told)
+		}
+		told = nil
+	}
+	l := NewLog(filepath.Join(t.TempDir(), "blue.log"), o)
+	for range 2 {
+		if err := l.Append(t.Context(), []byte("line\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	check("a log")
+	f := NewFile(filepath.Join(t.TempDir(), "access.log"), o)
+	for range 2 {
+		f.Write([]byte("line\n"))
+		f.flush()
+	}
+	if err := f.file.close(); err != nil {
+		t.Fatal(err)
+	}
+	check("a file")
+}

@@ -12,6 +12,7 @@ type Log struct {
 	turn    chan struct{} // holds a token while nobody writes
 	file    rotated
 	failing bool
+	worked  bool // once at least
 }
 
 // NewLog returns the log file at path. Nothing is opened before it is used.
@@ -80,9 +81,11 @@ func (l *Log) fails(err error) {
 func (l *Log) works() {
 	if l.failing {
 		l.options.Logger.Warn("the log file is written again", "file", l.file.path)
+	}
+	if l.failing || !l.worked {
 		l.options.Failed(nil)
 	}
-	l.failing = false
+	l.failing, l.worked = false, true
 }
 
 // Close waits for whoever writes, and closes the file. A Log can be used again.

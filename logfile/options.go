@@ -9,7 +9,8 @@ type Options struct {
 	// means silence.
 	Logger *slog.Logger
 	// Failed is called with the error when writing begins to fail, and with nil
-	// when it works again. It must not block; nil tells nobody.
+	// when it works again, and at the first write: an earlier process may have told
+	// of a failure. It must not block; nil tells nobody.
 	Failed func(error)
 }
 
