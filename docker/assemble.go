@@ -126,6 +126,16 @@ func (a *assembler) deliver() error {
 	return nil
 }
 
+// oldestOpen returns the time of the oldest line that has not ended; zero: none.
+func (a *assembler) oldestOpen() (oldest time.Time) {
+	for _, s := range a.seen {
+		if s.open && (oldest.IsZero() || s.time.Before(oldest)) {
+			oldest = s.time
+		}
+	}
+	return oldest
+}
+
 // gap reports whether lines came after the newest one that was passed on before,
 // but that one is gone.
 func (a *assembler) gap() bool {

@@ -23,6 +23,9 @@ const (
 	// which may write a little out of order: lines so much older than the newest
 	// one are looked at again.
 	disorder = time.Second
+	// mostOpen is how far behind the newest line one may have begun that has not
+	// ended: each look begins with it, and some, such as a progress bar, never end.
+	mostOpen = time.Minute
 
 	fewFrames  = 100
 	manyFrames = 1000 // are not looked through for the end of the log
@@ -73,13 +76,16 @@ func (e *takeError) Error() string { return e.err.Error() }
 
 // follower is one reader of a container's log.
 type follower struct {
-	runtime *Runtime
-	id      string
-	take    func([]switcher.Line) error
-	cursor  switcher.Cursor // behind the last line that was passed on
-	frames  int             // how many the next look asks for
-	last    *frame          // of the log at the last look; nil before, and while it is empty
-	final   bool            // that look knew that the container had ended
+	runtime  *Runtime
+	id       string
+	take     func([]switcher.Line) error
+	cursor   switcher.Cursor // behind the last line that was passed on
+	frames   int             // how many the next look asks for
+	last     *frame          // of the log at the last look; nil before, and while it is empty
+	final    bool            // that look knew that the container had ended
+	open     time.Time       // of the oldest line that had not ended then; zero: none
+	leftOut  bool            // it was told that an open line is not waited for
+	wentBack bool            // it was told that the clock was set back
 }
 
 func (f *follower) running(ctx context.Context) (bool, error) {
@@ -100,7 +106,7 @@ func (f *follower) look(ctx context.Context, ended bool) (passed int, err error)
 	options := logOptions()
 	var since time.Time
 	if newest := f.cursor.Newest(); !newest.IsZero() {
-		since = newest.Add(-disorder)
+		since = f.since(ctx, newest)
 		for n := f.frames; n <= mostFrames; n *= 16 {
 			options.Tail = strconv.Itoa(n)
 			passed, err = f.read(ctx, options, since, ended)
@@ -112,6 +118,24 @@ func (f *follower) look(ctx context.Context, ended bool) (passed int, err error)
 		options.Since = fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond())
 	}
 	return f.read(ctx, options, since, ended)
+}
+
+// since returns the time from which on the log is looked through. All pieces of a
+// line have the time of the first, so it is none after that of an open line.
+func (f *follower) since(ctx context.Context, newest time.Time) time.Time {
+	since := newest.Add(-disorder)
+	if f.open.IsZero() || !f.open.Before(since) {
+		return since
+	}
+	if newest.Sub(f.open) <= mostOpen {
+		return f.open
+	}
+	if !f.leftOut {
+		f.leftOut = true
+		f.runtime.options.Logger.WarnContext(ctx, "a line of a container has not ended for long: what is still to come of it is lost",
+			"app", f.runtime.options.App, "container", short(f.id), "begun", f.open)
+	}
+	return since
 }
 
 func logOptions() client.ContainerLogsOptions {
@@ -172,6 +196,7 @@ func (f *follower) read(ctx context.Context, options client.ContainerLogsOptions
 	frames := newFrames(answer, silence.reset)
 	recent := 0
 	var last frame
+	times := make(map[string]time.Time)    // of the last frame of each stream
 	asked, _ := strconv.Atoi(options.Tail) // 0: all
 	for n := 0; ; n++ {
 		next, err := frames.next()
@@ -180,6 +205,10 @@ func (f *follower) read(ctx context.Context, options client.ContainerLogsOptions
 		}
 		if err == nil {
 			last = frame{next.stream, next.time, append(last.text[:0], next.text...)}
+			if next.time.Before(times[next.stream]) {
+				f.backwards(ctx, times[next.stream], next.time)
+			}
+			times[next.stream] = next.time
 		}
 		if err == nil && next.time.Before(since) {
 			continue
@@ -202,10 +231,22 @@ func (f *follower) read(ctx context.Context, options client.ContainerLogsOptions
 	err = a.end(ended)
 	if err == nil && last.stream != "" {
 		f.last, f.final = &last, ended
+		f.open = a.oldestOpen()
 	}
 	if a.gap() {
 		f.runtime.options.Logger.WarnContext(ctx, "the engine has dropped lines of a container before they could be read: they are lost",
 			"app", f.runtime.options.App, "container", short(f.id), "after", f.cursor.Newest())
 	}
 	return a.passed, err
+}
+
+// backwards tells once that lines may be lost: where a reader stopped is known
+// by the time of a line.
+func (f *follower) backwards(ctx context.Context, from, to time.Time) {
+	if f.wentBack {
+		return
+	}
+	f.wentBack = true
+	f.runtime.options.Logger.WarnContext(ctx, "the clock went back in the log of a container: lines are lost until it has caught up",
+		"app", f.runtime.options.App, "container", short(f.id), "from", from, "to", to)
 }
