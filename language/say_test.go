@@ -131,10 +131,11 @@ func TestSomebodysOwnWordsAreLeftAsTheyAre(t *testing.T) {
 	es := language.Of("es")
 	for text, want := range map[string]string{
 		"": "", "too slow for maría": "too slow for maría",
-		"production is back on blue with r1 (a): too slow; really":                                  "producción vuelve a estar en azul con r1 (a): too slow; really",
-		"r2 (b) became unhealthy in the bake: /health answered 500":                                 "r2 (b) dejó de estar sana en observación: /health respondió 500",
-		"it exited with code 137; it has died 3 times in 2m0s":                                      "terminó con el código 137; se ha caído 3 veces en 2 min",
-		"the figures speak against r2 (b): 63 of 1,213 requests (5.2 %) failed, 1.0 % are too many": "las cifras hablan en contra de r2 (b): fallaron 63 de 1213 peticiones (5,2 %); el 1,0 % es demasiado",
+		"production is back on blue with r1 (a): too slow; really":                                        "producción vuelve a estar en azul con r1 (a): too slow; really",
+		"r2 (b) became unhealthy in the bake: /health answered 500":                                       "r2 (b) dejó de estar sana en observación: /health respondió 500",
+		"it exited with code 137; it has died 3 times in 2m0s":                                            "terminó con el código 137; se ha caído 3 veces en 2 min",
+		"60 of 60 requests (100 %) failed or were given up, against 0 % of 5,000 on the previous release": "fallaron o se abandonaron 60 de 60 peticiones (100 %), frente al 0 % de 5000 en la versión anterior",
+		"the figures speak against r2 (b): 63 of 1,213 requests (5.2 %) failed, 1.0 % are too many":       "las cifras hablan en contra de r2 (b): fallaron 63 de 1213 peticiones (5,2 %); el 1,0 % es demasiado",
 	} {
 		if got := es.Say(text); got != want {
 			t.Errorf("%q is told as %q, want %q", text, got, want)

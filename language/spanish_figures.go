@@ -12,11 +12,12 @@ func figures() map[string]string {
 		`([\d,]+) of ([\d,]+ requests?) \((\S+ %)\)`:                   `<1> de [2] (<3>)`,
 		`([\d,]+) of ([\d,]+ requests?) in the last (.+?) \((\S+ %)\)`: `<1> de [2] en los últimos <3> (<4>)`,
 
-		share + ` failed, (\S+ %) are too many`:                                `fallaron [1]; el <2> es demasiado`,
-		share + ` failed, against (\S+ %) of ([\d,]+) on the previous release`: `fallaron [1], frente al <2> de <3> en la versión anterior`,
-		share + ` took longer than (.+?), 1 % may`:                             `tardaron más de <2> [1]; se permite el 1 %`,
-		`(.+), judged from ([\d,]+ requests?) on`:                              `[1]; se juzga a partir de [2]`,
-		`(.+), not enough to tell`:                                             `[1]; no basta para decidir`,
+		share + ` failed, (\S+ %) are too many`:                                                 `fallaron [1]; el <2> es demasiado`,
+		share + ` failed or were given up, against (\S+ %) of ([\d,]+) on the previous release`: `fallaron o se abandonaron [1], frente al <2> de <3> en la versión anterior`,
+		share + ` failed, against (\S+ %) of ([\d,]+) on the previous release`:                  `fallaron [1], frente al <2> de <3> en la versión anterior`,
+		share + ` took longer than (.+?), 1 % may`:                                              `tardaron más de <2> [1]; se permite el 1 %`,
+		`(.+), judged from ([\d,]+ requests?) on`:                                               `[1]; se juzga a partir de [2]`,
+		`(.+), not enough to tell`:                                                              `[1]; no basta para decidir`,
 
 		`the previous release was not asked enough to compare with`:                                                     `la versión anterior no tuvo peticiones suficientes para comparar`,
 		`([\d,]+ requests?) so far, compared every (.+) from (\d+) on`:                                                  `[1] hasta ahora; se compara cada <2> a partir de <3>`,

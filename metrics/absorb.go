@@ -10,6 +10,7 @@ import (
 func (r *Route) absorb(o *Route) {
 	r.answers.absorb(&o.answers)
 	add(&r.errors, &o.errors)
+	add(&r.abandoned, &o.abandoned)
 	add(&r.retries, &o.retries)
 	add(&r.upgrades, &o.upgrades)
 	add(&r.cut, &o.cut)

@@ -13,6 +13,7 @@ type Figures struct {
 
 	Requests  int64     // WebSockets that were established among them
 	Errors    int64     // that count against the release
+	Abandoned int64     // not among Requests: clients that left after waiting in vain
 	Duration  Histogram // of those that do not last
 	FirstByte Histogram // of those that are no WebSocket
 }
@@ -101,7 +102,7 @@ func (a *adder) joined() span {
 
 // told are the figures of what was added.
 func (m *Metrics) told(a *adder, from, to time.Time) Figures {
-	f := Figures{From: from, To: to, Requests: a.requests, Errors: a.errors}
+	f := Figures{From: from, To: to, Requests: a.requests, Errors: a.errors, Abandoned: a.abandoned}
 	if a.duration != nil {
 		f.Duration, f.FirstByte = a.duration.histogram(), a.firstByte.histogram()
 		f.First, f.Last = m.time(a.from), m.time(a.to)

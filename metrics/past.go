@@ -20,6 +20,7 @@ type span struct {
 	from, to  time.Duration // since Metrics.began: the looks before and after it
 	requests  int64
 	errors    int64
+	abandoned int64
 	duration  Histogram
 	firstByte Histogram
 }
@@ -27,17 +28,18 @@ type span struct {
 func (s *span) add(o span) {
 	s.requests += o.requests
 	s.errors += o.errors
+	s.abandoned += o.abandoned
 }
 
 func (s *span) empty() bool {
-	return s.requests|s.errors == 0 && len(s.duration.cells) == 0 && len(s.firstByte.cells) == 0
+	return s.requests|s.errors|s.abandoned == 0 && len(s.duration.cells) == 0 && len(s.firstByte.cells) == 0
 }
 
 // past is what is remembered of a Route.
 type past struct {
 	seen struct {
-		requests, errors    int64
-		duration, firstByte plainHistogram
+		requests, errors, abandoned int64
+		duration, firstByte         plainHistogram
 	}
 	spans  []span // oldest first: coarse ones, then fine ones
 	dense  int    // index of the first fine one
@@ -51,7 +53,8 @@ func (r *Route) look(now time.Duration) {
 	s := span{
 		from: p.looked, to: now,
 		requests: news(r.answered(), &p.seen.requests), errors: news(r.errors.Load(), &p.seen.errors),
-		duration: r.duration.since(&p.seen.duration), firstByte: r.firstByte.since(&p.seen.firstByte),
+		abandoned: news(r.abandoned.Load(), &p.seen.abandoned),
+		duration:  r.duration.since(&p.seen.duration), firstByte: r.firstByte.since(&p.seen.firstByte),
 	}
 	p.looked = now
 	if s.empty() {

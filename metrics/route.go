@@ -22,6 +22,9 @@ type Request struct {
 	Counts bool
 	// Error says that it counts against the release.
 	Error bool
+	// Abandoned says that the client left before the backend answered, after
+	// a wait that may be the release's fault. It does not count.
+	Abandoned bool
 	// Lasting says that the response is a stream that lasts as a WebSocket
 	// does: its duration is told with theirs.
 	Lasting bool
@@ -112,12 +115,13 @@ type Route struct {
 	release string
 
 	answers
-	errors   atomic.Int64
-	retries  atomic.Int64
-	failures [failuresMax]atomic.Int64 // of the backend and of the edge
-	upgrades atomic.Int64
-	cut      atomic.Int64
-	lasting  histogram // WebSockets and event streams
+	errors    atomic.Int64
+	abandoned atomic.Int64
+	retries   atomic.Int64
+	failures  [failuresMax]atomic.Int64 // of the backend and of the edge
+	upgrades  atomic.Int64
+	cut       atomic.Int64
+	lasting   histogram // WebSockets and event streams
 
 	paths     atomic.Pointer[map[string]*answers]
 	growPaths sync.Mutex
@@ -135,6 +139,9 @@ func (r *Route) Request(q *Request) {
 	}
 	if q.Lasting {
 		r.lasting.observe(q.Duration)
+	}
+	if q.Abandoned {
+		r.abandoned.Add(1)
 	}
 	if !q.Counts {
 		return

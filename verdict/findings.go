@@ -31,36 +31,41 @@ func (w *Watch) restarts() switcher.Finding {
 func (w *Watch) errorRate() switcher.Finding {
 	f := switcher.Finding{Rule: RuleErrorRate, Limit: w.rules.ErrorRate}
 	worth, most := w.absolute.worth()
-	w.share(&f, worth, most, w.now.Errors, chanceErrorRate, w.rules.ErrorRate*1.5)
-	f.Text = fmt.Sprintf("%s failed, %s are too many", w.said(f, most, w.now.Errors), percent(f.Limit))
-	return w.short(f)
+	w.share(&f, worth, most, w.now.Errors, w.now.Requests, chanceErrorRate, w.rules.ErrorRate*1.5)
+	f.Text = fmt.Sprintf("%s failed, %s are too many", w.said(f, most, w.now.Errors, w.now.Requests), percent(f.Limit))
+	return w.short(f, w.now.Requests)
 }
 
 func (w *Watch) errorRateRelative() switcher.Finding {
 	old := w.previous
-	f := switcher.Finding{Rule: RuleErrorRateRelative, Outcome: switcher.Undecided, Against: old.Requests, Samples: w.now.Requests, Measured: rate(w.now.Errors, w.now.Requests)}
+	f := switcher.Finding{Rule: RuleErrorRateRelative, Outcome: switcher.Undecided, Against: old.tried(), Samples: w.now.tried(), Measured: rate(w.now.failed(), w.now.tried())}
 	if len(w.relative.bets) == 0 {
 		f.Text = "the previous release was not asked enough to compare with"
 		return f
 	}
-	f.Limit = rate(old.Errors, old.Requests)
+	f.Limit = rate(old.failed(), old.tried())
 	worth, most := w.relative.worth()
-	w.share(&f, worth, most, w.now.Errors, chanceErrorRateRelative, f.Limit+2*w.rules.ErrorRateRelative)
+	w.share(&f, worth, most, w.now.failed(), w.now.tried(), chanceErrorRateRelative, f.Limit+2*w.rules.ErrorRateRelative)
 	if f.Outcome == switcher.Bad && f.Measured < f.Limit+w.rules.ErrorRateRelative {
 		f.Outcome = switcher.Undecided // more than chance, and yet too little to matter
 	}
-	f.Text = fmt.Sprintf("%s failed, against %s of %s on the previous release", w.said(f, most, w.now.Errors), percent(f.Limit), number(old.Requests))
-	return w.short(f)
+	failed := "failed"
+	if w.now.Abandoned+old.Abandoned > 0 {
+		failed = "failed or were given up"
+	}
+	f.Text = fmt.Sprintf("%s %s, against %s of %s on the previous release",
+		w.said(f, most, w.now.failed(), w.now.tried()), failed, percent(f.Limit), number(old.tried()))
+	return w.short(f, w.now.tried())
 }
 
 func (w *Watch) p99() switcher.Finding {
 	f := switcher.Finding{Rule: RuleP99, Limit: w.rules.P99.Seconds()}
 	slow := w.now.Duration.longer(w.rules.P99)
 	worth, most := w.slow.worth()
-	w.share(&f, worth, most, slow, chanceP99, onePercent*1.5)
-	f.Text = fmt.Sprintf("%s took longer than %s, 1 %% may", w.said(f, most, slow), brief(w.rules.P99))
+	w.share(&f, worth, most, slow, w.now.Requests, chanceP99, onePercent*1.5)
+	f.Text = fmt.Sprintf("%s took longer than %s, 1 %% may", w.said(f, most, slow, w.now.Requests), brief(w.rules.P99))
 	f.Measured = w.now.Duration.quantile(0.99).Seconds()
-	return w.short(f)
+	return w.short(f, w.now.Requests)
 }
 
 func (w *Watch) latencyRelative() switcher.Finding {
@@ -94,32 +99,32 @@ func (w *Watch) latencyRelative() switcher.Finding {
 
 // share judges what a bet about a share of the requests is worth. A release is
 // good once it is certain enough that the share is below excluded.
-func (w *Watch) share(f *switcher.Finding, worth float64, most *part, counted int64, chance, excluded float64) {
-	f.Outcome, f.Samples, f.Measured = switcher.Undecided, w.now.Requests, rate(counted, w.now.Requests)
+func (w *Watch) share(f *switcher.Finding, worth float64, most *part, counted, all int64, chance, excluded float64) {
+	f.Outcome, f.Samples, f.Measured = switcher.Undecided, all, rate(counted, all)
 	f.Evidence = worth
 	switch {
-	case w.now.Requests < w.rules.MinRequests:
+	case all < w.rules.MinRequests:
 	case worth >= 1/chance:
 		f.Outcome, f.Samples, f.Measured = switcher.Bad, int64(most.all), most.failed/most.all
-	case upperBound(float64(counted), float64(w.now.Requests), enough) <= excluded:
+	case upperBound(float64(counted), float64(all), enough) <= excluded:
 		f.Outcome = switcher.Good
 	}
 }
 
 // said are the figures of a share: all of them, or those since it turned bad.
-func (w *Watch) said(f switcher.Finding, most *part, counted int64) string {
+func (w *Watch) said(f switcher.Finding, most *part, counted, all int64) string {
 	if f.Outcome == switcher.Bad && most.since > 0 {
 		return fmt.Sprintf("%s of %s in the last %s (%s)", number(int64(most.failed)), requests(int64(most.all)),
 			brief(w.now.At-most.since), percent(f.Measured))
 	}
-	return fmt.Sprintf("%s of %s (%s)", number(counted), requests(w.now.Requests), percent(rate(counted, w.now.Requests)))
+	return fmt.Sprintf("%s of %s (%s)", number(counted), requests(all), percent(rate(counted, all)))
 }
 
 // short adds why nothing is said yet.
-func (w *Watch) short(f switcher.Finding) switcher.Finding {
+func (w *Watch) short(f switcher.Finding, all int64) switcher.Finding {
 	switch {
 	case f.Outcome != switcher.Undecided:
-	case w.now.Requests < w.rules.MinRequests:
+	case all < w.rules.MinRequests:
 		f.Text += fmt.Sprintf(", judged from %s on", requests(w.rules.MinRequests))
 	default:
 		f.Text += ", not enough to tell"

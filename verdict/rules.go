@@ -46,10 +46,17 @@ const (
 
 // Traffic is what is known of the requests to a release.
 type Traffic struct {
-	Requests int64     `json:"requests"`
-	Errors   int64     `json:"errors"`
-	Duration Histogram `json:"duration"`
+	Requests int64 `json:"requests"`
+	Errors   int64 `json:"errors"`
+	// Abandoned are further requests, whose clients left after waiting in vain.
+	Abandoned int64     `json:"abandoned,omitempty"`
+	Duration  Histogram `json:"duration"`
 }
+
+// failed and tried count what was abandoned as well. Clients that leave of their
+// own accord do so whatever the release, so that only a comparison looks at them.
+func (t Traffic) failed() int64 { return t.Errors + t.Abandoned }
+func (t Traffic) tried() int64  { return t.Requests + t.Abandoned }
 
 // Baseline is the recent traffic of the previous release, as it is kept.
 type Baseline struct {

@@ -93,7 +93,7 @@ func proportions(x, n, y, m int64) float64 {
 func Dispersion(spans []Traffic) float64 {
 	var requests, failed int64
 	for _, s := range spans {
-		requests, failed = requests+s.Requests, failed+s.Errors
+		requests, failed = requests+s.tried(), failed+s.failed()
 	}
 	if failed == 0 || failed == requests {
 		return 1
@@ -101,9 +101,9 @@ func Dispersion(spans []Traffic) float64 {
 	rate := float64(failed) / float64(requests)
 	sum, free := 0.0, -1.0
 	for _, s := range spans {
-		if s.Requests > 0 {
-			off := float64(s.Errors) - rate*float64(s.Requests)
-			sum += off * off / (float64(s.Requests) * rate * (1 - rate))
+		if tried := float64(s.tried()); tried > 0 {
+			off := float64(s.failed()) - rate*tried
+			sum += off * off / (tried * rate * (1 - rate))
 			free++
 		}
 	}

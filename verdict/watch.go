@@ -31,7 +31,7 @@ func Begin(rules Rules, previous Baseline, bake time.Duration) *Watch {
 	previous.Dispersion = max(1, previous.Dispersion)
 	w := &Watch{rules: rules, previous: previous, bake: max(bake, time.Second)}
 	if rules.ErrorRateRelative > 0 {
-		failed, all := float64(previous.Errors), float64(previous.Requests)
+		failed, all := float64(previous.failed()), float64(previous.tried())
 		w.relative = newWager(failed/previous.Dispersion, all/previous.Dispersion, rules.ErrorRateRelative)
 	}
 	if rules.ErrorRate > 0 {
@@ -48,10 +48,10 @@ func Begin(rules Rules, previous Baseline, bake time.Duration) *Watch {
 // each rule that is on.
 func (w *Watch) Look(s Sample) switcher.Verdict {
 	w.now = s
-	if s.Requests < w.seen.Requests || s.Errors < w.seen.Errors { // whoever counts has begun anew
+	if s.Requests < w.seen.Requests || s.Errors < w.seen.Errors || s.Abandoned < w.seen.Abandoned { // whoever counts has begun anew
 		w.seen = Sample{At: w.seen.At}
 	}
-	if s.Requests > w.seen.Requests {
+	if s.tried() > w.seen.tried() {
 		w.takeIn(s)
 		w.seen = s
 	}
@@ -63,13 +63,14 @@ func (w *Watch) takeIn(s Sample) {
 	since := w.seen.At
 	fresh := (1 - atOnce) * (portion(s.At, w.bake) - portion(since, w.bake))
 	failed, all := float64(s.Errors-w.seen.Errors), float64(s.Requests-w.seen.Requests)
-	w.relative.see(since, failed, all, fresh, w.previous.Dispersion)
+	abandoned := float64(s.Abandoned - w.seen.Abandoned)
+	w.relative.see(since, failed+abandoned, all+abandoned, fresh, w.previous.Dispersion)
 	w.absolute.see(since, failed, all, fresh, w.previous.Dispersion)
 	if w.rules.P99 > 0 {
 		slow := s.Duration.since(w.seen.Duration).longer(w.rules.P99)
 		w.slow.see(since, float64(slow), all, fresh, 1)
 	}
-	if w.rules.LatencyRelative > 0 {
+	if w.rules.LatencyRelative > 0 && all > 0 {
 		w.latency.see(s.At, s.Duration)
 	}
 }

@@ -71,7 +71,7 @@ func (j *judge) baseline(slot switcher.Colour, release *switcher.Release) json.R
 	}
 	var spans []verdict.Traffic
 	for _, s := range j.metrics.Series(j.app, string(switcher.Production), string(slot), from, time.Minute) {
-		spans = append(spans, verdict.Traffic{Requests: s.Requests, Errors: s.Errors})
+		spans = append(spans, verdict.Traffic{Requests: s.Requests, Errors: s.Errors, Abandoned: s.Abandoned})
 	}
 	kept, err := json.Marshal(verdict.Baseline{Traffic: trafficOf(figures), Dispersion: verdict.Dispersion(spans)})
 	if err != nil {
@@ -107,7 +107,7 @@ func (j *judge) verdict(t switcher.Trial) switcher.Verdict {
 }
 
 func trafficOf(f metrics.Figures) verdict.Traffic {
-	return verdict.Traffic{Requests: f.Requests, Errors: f.Errors, Duration: bucketsOf(f.Duration)}
+	return verdict.Traffic{Requests: f.Requests, Errors: f.Errors, Abandoned: f.Abandoned, Duration: bucketsOf(f.Duration)}
 }
 
 func bucketsOf(h metrics.Histogram) verdict.Histogram {

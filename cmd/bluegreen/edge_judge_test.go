@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -91,6 +92,49 @@ func TestAnAppOfWebSocketsIsJudgedByAllHandshakes(t *testing.T) {
 		for _, f := range v.Findings {
 			if f.Rule == "error_rate_relative" && f.Against != 4000 {
 				t.Errorf("compared with %d requests", f.Against)
+			}
+		}
+	}
+}
+
+// A release that hangs answers nothing that could be an error.
+func TestAReleaseThatClientsGiveUpIsBad(t *testing.T) {
+	for _, x := range []struct {
+		before int // of 4000 on the previous release
+		waited time.Duration
+		bad    bool
+	}{
+		{0, 2 * time.Second, true},
+		{0, inVain / 2, false},
+		{2000, 2 * time.Second, false}, // as many as before
+	} {
+		c := newCounted()
+		left := func(slot switcher.Colour, release string, n int) {
+			for range n {
+				recorders(c.metrics, "chat")(switcher.Production, slot, release).Request(proxy.Observation{
+					Method: "GET", Duration: time.Minute + x.waited, Held: time.Minute, Proxied: true, Failure: proxy.FailureClientGone,
+				})
+			}
+		}
+		c.asked(switcher.Production, switcher.Blue, "r1", 4000-x.before, 200)
+		left(switcher.Blue, "r1", x.before)
+		now := time.Now()
+		trial := switcher.Trial{
+			Colour: switcher.Green, Release: &switcher.Release{ID: "r2"}, Began: now, Since: now, Until: now.Add(10 * time.Minute),
+			Baseline: c.baseline(switcher.Blue, &switcher.Release{ID: "r1"}), Healthy: true,
+		}
+		c.verdict(trial)
+		if x.before > 0 {
+			c.asked(switcher.Production, switcher.Green, "r2", 60, 200)
+		}
+		left(switcher.Green, "r2", 60)
+		v := c.verdict(trial)
+		if bad := v.Outcome == switcher.Bad; bad != x.bad {
+			t.Errorf("%+v: %+v", x, v)
+		}
+		for _, f := range v.Findings {
+			if told := strings.Contains(f.Text, "given up"); told != (f.Rule == "error_rate_relative" && x.waited >= inVain) {
+				t.Errorf("%+v: %s: %s", x, f.Rule, f.Text)
 			}
 		}
 	}

@@ -41,10 +41,10 @@ func appsOfHosts(c *config.Config) map[string]string {
 }
 
 // productionOf counts the requests of production that a release has served, and
-// those of them that failed.
+// those of them that failed or that their clients gave up.
 func (e *edge) productionOf(app string, colour switcher.Colour, release string, from, to time.Time) (requests, errors int64) {
 	f := e.metrics.Figures(app, string(switcher.Production), string(colour), release, from, to)
-	return f.Requests, f.Errors
+	return f.Requests + f.Abandoned, f.Errors + f.Abandoned
 }
 
 func (e *edge) productions() []troubles.App {

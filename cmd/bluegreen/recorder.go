@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"sofiacall.com/bluegreen/metrics"
 	"sofiacall.com/bluegreen/proxy"
 	"sofiacall.com/bluegreen/switcher"
@@ -13,11 +15,15 @@ func recorders(m *metrics.Metrics, app string) func(switcher.RouteName, switcher
 	}
 }
 
+// inVain is how long a client has waited for an answer when its leaving may be
+// the fault of the release.
+const inVain = time.Second
+
 // recorder translates what the proxy has seen of a route.
 type recorder struct{ route *metrics.Route }
 
 // Request says something of the release if its backend was asked and neither
-// the client nor the edge has ended it.
+// the client nor the edge has ended it. A client that waited in vain is counted apart.
 func (r recorder) Request(o proxy.Observation) {
 	q := metrics.Request{
 		Method: o.Method, Status: o.Status, Duration: o.Duration - o.Held, FirstByte: o.FirstByte - o.Held,
@@ -29,6 +35,7 @@ func (r recorder) Request(o proxy.Observation) {
 		return
 	}
 	q.Error = q.Counts && (q.Status >= 500 || o.Failure.Upstream())
+	q.Abandoned = o.Proxied && o.Failure == proxy.FailureClientGone && q.Status == 0 && q.Duration >= inVain
 	r.route.Request(&q)
 }
 
