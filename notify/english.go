@@ -78,10 +78,12 @@ func englishTitle(f facts) string {
 	case switcher.NoticeRolledBack:
 		said = fmt.Sprintf("production was rolled back from %s to %s", or(f.previous, "a release"), release)
 	case switcher.NoticeVerdict:
-		switch f.outcome {
-		case switcher.Good:
+		switch {
+		case f.outcome == switcher.Good:
 			said = fmt.Sprintf("%s has done well, it is no longer watched", release)
-		case switcher.Bad:
+		case f.person != "":
+			said = fmt.Sprintf("%s is no longer watched, because %s says that it is good", release, f.person)
+		case f.outcome == switcher.Bad:
 			said = fmt.Sprintf("%s does badly", release)
 		default:
 			said = fmt.Sprintf("%s is no longer watched, there was not enough data for a verdict", release)

@@ -71,10 +71,12 @@ func spanishTitle(f facts) string {
 	case switcher.NoticeRolledBack:
 		said = fmt.Sprintf("producción ha vuelto de %s a %s", or(f.previous, "la versión nueva"), release)
 	case switcher.NoticeVerdict:
-		switch f.outcome {
-		case switcher.Good:
+		switch {
+		case f.outcome == switcher.Good:
 			said = fmt.Sprintf("%s va bien y deja de estar bajo observación", release)
-		case switcher.Bad:
+		case f.person != "":
+			said = fmt.Sprintf("%s deja de estar bajo observación, porque %s dice que va bien", release, f.person)
+		case f.outcome == switcher.Bad:
 			said = fmt.Sprintf("%s va mal", release)
 		default:
 			said = fmt.Sprintf("%s deja de estar bajo observación; no hubo datos suficientes para juzgarla", release)

@@ -44,6 +44,7 @@ type facts struct {
 	other    string // slot
 	subject  string
 	outcome  switcher.Outcome
+	person   string // who did it; empty: the edge itself
 	flags    string // that make a command ask for the right app
 }
 
@@ -99,6 +100,9 @@ func (n *Notifier) wording(m *message, code string) text {
 		f.flags = " --app " + notice.App
 	} else {
 		f.app = clean(n.server, maxValue)
+	}
+	if notice.Actor != switcher.Self {
+		f.person = clean(string(notice.Actor), maxValue)
 	}
 	if notice.Verdict != nil {
 		f.outcome = notice.Verdict.Outcome

@@ -66,6 +66,7 @@ func everyMessage() []*message {
 		{Kind: switcher.NoticeVerdict, Actor: switcher.Self, Verdict: verdict(switcher.Undecided)},
 		{Kind: switcher.NoticeVerdict, Actor: switcher.Self, Verdict: verdict(switcher.Bad), Cause: "the previous release does not answer, so production stays"},
 	}
+	events = append(events, switcher.Notice{Kind: switcher.NoticeVerdict, Actor: "maria", Verdict: verdict(switcher.Bad), Cause: "the bake of 20261124-2 has ended as good, because maria says so"})
 	var all []*message
 	for _, notice := range lasting {
 		notice.Time = moment0
