@@ -181,10 +181,15 @@ func TestForgottenReleasesStayInTheTotals(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		s := m.slots[slotKey{"app", "production", "blue"}]
-		if n := len(s.routes); n != releasesKept {
+		m.mu.Lock()
+		n := len(s.routes)
+		m.mu.Unlock()
+		if n != releasesKept {
 			t.Errorf("%d releases are kept", n)
 		}
-		time.Sleep(3 * time.Hour)
+		time.Sleep(3*time.Hour + time.Millisecond)
+		m.mu.Lock()
+		defer m.mu.Unlock()
 		if n := len(s.routes); n != 1 || s.routes[0] != s.current {
 			t.Errorf("%d releases are kept after three hours without requests", n)
 		}
