@@ -136,21 +136,6 @@ func TestALineOfTheAccessLogIsBounded(t *testing.T) {
 	}
 }
 
-// The log is written on the request path.
-func TestLoggingAllocatesNothing(t *testing.T) {
-	f := &flight{
-		route:  &Route{AccessLog: slog.NewJSONHandler(io.Discard, nil).WithAttrs([]slog.Attr{slog.String("app", "chat")})},
-		logged: logged{host: appHost, path: "/a", proto: "HTTP/1.1", agent: "test"}, method: "GET", id: "id", peer: "127.0.0.1",
-	}
-	most := 0.0
-	if raceEnabled {
-		most = 1 // sync.Pool then drops some of what it is given
-	}
-	if n := testing.AllocsPerRun(1000, func() { f.logAccess(1, 2, 3) }); n > most {
-		t.Errorf("%v allocations a line", n)
-	}
-}
-
 func BenchmarkAccessLog(b *testing.B) {
 	f := &flight{
 		route:  &Route{AccessLog: slog.NewJSONHandler(io.Discard, nil).WithAttrs([]slog.Attr{slog.String("app", "chat")})},

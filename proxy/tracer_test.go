@@ -3,7 +3,6 @@ package proxy
 import (
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
@@ -297,31 +296,5 @@ func TestTheAccessLogTellsHowLongARequestWasHeld(t *testing.T) {
 	}
 	if _, ok := all[1]["held_us"]; ok {
 		t.Errorf("line of a request that was not held: %v", all[1])
-	}
-}
-
-// What is not recorded costs its header field and nothing else.
-func TestNotRecordingAllocatesOnlyTheHeader(t *testing.T) {
-	if raceEnabled {
-		t.Skip("sync.Pool drops some of what it is given")
-	}
-	backend := NewBackend(BackendOptions{Address: cannedBackend(t, 12)})
-	t.Cleanup(backend.Close)
-	count := func(tracer Tracer, header http.Header) float64 {
-		service := NewService(&Route{Backend: backend, Policy: Policy{Public: true}, Tracer: tracer})
-		s := New(Options{Table: mustTable(t, TableOptions{Services: map[string]*Service{appHost: service}})})
-		r := httptest.NewRequest(http.MethodGet, "http://"+appHost+"/", nil)
-		r.RemoteAddr, r.Body, r.Header = "192.0.2.1:1000", http.NoBody, header
-		w := &sink{header: make(http.Header)}
-		return testing.AllocsPerRun(500, func() { clear(w.header); s.ServeHTTP(w, r) })
-	}
-	for _, given := range []http.Header{
-		{"Accept": {"*/*"}},
-		{"Accept": {"*/*"}, traceParentHeader: {aParent}, traceStateHeader: {"foo=1"}},
-	} {
-		off, unrecorded := count(nil, given.Clone()), count(new(spans), given)
-		if unrecorded > off+2 { // the text of the field, and the slice that holds it
-			t.Errorf("%v: %v allocations without a tracer, %v with one that does not record", given, off, unrecorded)
-		}
 	}
 }
