@@ -69,7 +69,8 @@ func (r *Runtime) Remove(ctx context.Context, instance string) error {
 		return err
 	}
 	if runs(found.State) {
-		if err := r.stop(ctx, found); err != nil {
+		// The engine stops nothing that somebody else is removing.
+		if err := r.stop(ctx, found); err != nil && !r.isBeingRemoved(ctx, found.ID) {
 			return err
 		}
 	}
@@ -81,6 +82,12 @@ func (r *Runtime) Remove(ctx context.Context, instance string) error {
 		return err
 	})
 	return ignoreNotFound(err)
+}
+
+// isBeingRemoved reports whether the container is on its way out, or gone.
+func (r *Runtime) isBeingRemoved(ctx context.Context, id string) bool {
+	found, err := r.inspect(ctx, id)
+	return notFound(err) || err == nil && found.State.Status == container.StateRemoving
 }
 
 // awaitRemoval blocks until the container is not found, which is its error then.
