@@ -15,7 +15,7 @@ import (
 // depend on being watched.
 type LostError struct {
 	App       string
-	Operation string // its id
+	Operation string // its id; empty: the edge had not answered yet
 	Err       error  // why the client stopped following
 }
 
@@ -27,7 +27,10 @@ func (e *LostError) Unwrap() error { return e.problem() }
 
 func (e *LostError) problem() *switcher.Error {
 	what := fmt.Sprintf("the connection was lost; operation %s goes on if the edge does", e.Operation)
-	if errors.Is(e.Err, context.Canceled) {
+	switch {
+	case e.Operation == "":
+		what = "stopped watching before the edge had answered; the operation may have begun, and then goes on"
+	case errors.Is(e.Err, context.Canceled):
 		what = fmt.Sprintf("stopped watching; operation %s goes on", e.Operation)
 	}
 	return &switcher.Error{
@@ -94,6 +97,9 @@ func (c *Client) Follow(ctx context.Context, app, operation string, tell func(sw
 
 func (c *Client) operate(ctx context.Context, app string, kind switcher.Kind, request any, tell func(switcher.Event)) (switcher.Result, error) {
 	answer, err := c.send(ctx, path(app, string(kind)), request)
+	if errors.Is(ctx.Err(), context.Canceled) && err != nil {
+		err = &LostError{App: app, Err: err}
+	}
 	if err != nil {
 		return switcher.Result{}, err
 	}

@@ -91,6 +91,18 @@ func TestClientThatGoesAwayDoesNotStopTheOperation(t *testing.T) {
 	}
 }
 
+func TestAClientThatLeavesBeforeTheAnswerIsToldThatTheOperationMayGoOn(t *testing.T) {
+	e := startEdge(t)
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	_, err := e.client.Deploy(ctx, "chat", switcher.DeployRequest{Commit: "a"}, nil)
+	wantError(t, err, switcher.CodeUnreachable, "may have begun, and then goes on")
+	var lost *LostError
+	if !errors.As(err, &lost) || lost.Operation != "" {
+		t.Errorf("error = %#v", err)
+	}
+}
+
 func TestStoppingTheServerCutsFollowersAndNotTheOperation(t *testing.T) {
 	e := startEdge(t)
 	release := e.HoldFetch()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -137,9 +138,14 @@ func TestALostConnectionIsExit8WithTheOperationThatGoesOn(t *testing.T) {
 	cmd.Env = append(environ(), "BLUEGREEN_SOCKET="+e.socket())
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	bufio.NewScanner(stdout).Scan() // its first line: it follows the operation
 	st := e.eventually("deploying", func(st admin.Status) bool { return st.Operation != nil && st.Operation.Step != "" })
 	cmd.Process.Signal(os.Interrupt)
 	if cmd.Wait(); cmd.ProcessState.ExitCode() != 8 || !strings.Contains(stderr.String(), st.Operation.ID) || !strings.Contains(stderr.String(), "goes on") {
