@@ -138,7 +138,7 @@ func TestWhatTheTeamWasNotToldBeforeAKillIsToldAfterIt(t *testing.T) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if text := m.told[0].Text; !strings.Contains(text, "producción está ahora en azul") || !strings.Contains(text, "es la primera versión de la app") {
+	if text := m.told[0].Text; !strings.Contains(text, "producción está ahora en azul") || !strings.Contains(text, "es la primera versión de la aplicación") {
 		t.Errorf("the team was not told in Spanish: %s", text)
 	}
 }
