@@ -60,12 +60,12 @@ func (w *Watch) errorRateRelative() switcher.Finding {
 
 func (w *Watch) p99() switcher.Finding {
 	f := switcher.Finding{Rule: RuleP99, Limit: w.rules.P99.Seconds()}
-	slow := w.now.Duration.longer(w.rules.P99)
+	slow, all := w.now.Duration.longer(w.rules.P99), w.now.Duration.count()
 	worth, most := w.slow.worth()
-	w.share(&f, worth, most, slow, w.now.Requests, chanceP99, onePercent*1.5)
-	f.Text = fmt.Sprintf("%s took longer than %s, 1 %% may", w.said(f, most, slow, w.now.Requests), brief(w.rules.P99))
+	w.share(&f, worth, most, slow, all, chanceP99, onePercent*1.5)
+	f.Text = fmt.Sprintf("%s took longer than %s, 1 %% may", w.said(f, most, slow, all), brief(w.rules.P99))
 	f.Measured = w.now.Duration.quantile(0.99).Seconds()
-	return w.short(f, w.now.Requests)
+	return w.short(f, all)
 }
 
 func (w *Watch) latencyRelative() switcher.Finding {

@@ -67,8 +67,8 @@ func (w *Watch) takeIn(s Sample) {
 	w.relative.see(since, failed+abandoned, all+abandoned, fresh, w.previous.Dispersion)
 	w.absolute.see(since, failed, all, fresh, w.previous.Dispersion)
 	if w.rules.P99 > 0 {
-		slow := s.Duration.since(w.seen.Duration).longer(w.rules.P99)
-		w.slow.see(since, float64(slow), all, fresh, 1)
+		timed := s.Duration.since(w.seen.Duration) // what lasts, as a WebSocket does, has no duration
+		w.slow.see(since, float64(timed.longer(w.rules.P99)), float64(timed.count()), fresh, 1)
 	}
 	if w.rules.LatencyRelative > 0 && all > 0 {
 		w.latency.see(s.At, s.Duration)

@@ -190,6 +190,11 @@ func TestP99IsALimitOfItsOwn(t *testing.T) {
 	if f := find(t, w.Look(s), RuleP99); f.Outcome != switcher.Bad {
 		t.Errorf("6 %% above the limit: %+v", f)
 	}
+	w = Begin(rules, Baseline{}, bake)
+	s.Requests = 20_000 // most of which are WebSockets
+	if f := find(t, w.Look(s), RuleP99); f.Outcome != switcher.Bad || f.Samples != 1000 {
+		t.Errorf("6 %% above the limit beside many WebSockets: %+v", f)
+	}
 }
 
 func TestAWatchSurvivesFiguresThatBeginAnew(t *testing.T) {
