@@ -325,6 +325,19 @@ func TestALiveEdgeIsNeverReplaced(t *testing.T) {
 	e.start() // takes the socket that the dead one left
 }
 
+// mountSmall puts a disk of the given size over a folder; the caller unmounts it.
+func mountSmall(t *testing.T, folder, size string) {
+	t.Helper()
+	err := unix.Mount("tmpfs", folder, "tmpfs", 0, "size="+size)
+	switch {
+	case err == nil:
+	case os.Getenv("CI") != "":
+		t.Fatalf("mounting a small file system: %v", err)
+	default:
+		t.Skipf("mounting a small file system needs root: %v", err)
+	}
+}
+
 // Invariant 6 with a real disk: a full one refuses a deploy in clear words and
 // still takes a rollback.
 func TestARollbackWorksOnAFullDisk(t *testing.T) {
@@ -334,12 +347,7 @@ func TestARollbackWorksOnAFullDisk(t *testing.T) {
 	if err := os.Mkdir(state, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Mount("tmpfs", state, "tmpfs", 0, "size=4m"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("mounting a small file system: %v", err)
-		}
-		t.Skipf("mounting a small file system needs root: %v", err)
-	}
+	mountSmall(t, state, "4m")
 	t.Cleanup(func() {
 		e.powerCut() // while their files still tell whose they are
 		unix.Unmount(state, unix.MNT_DETACH)

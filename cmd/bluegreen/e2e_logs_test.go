@@ -161,12 +161,7 @@ func TestAFullDiskStopsLoggingNotServingAndNothingIsLost(t *testing.T) {
 	if err := os.MkdirAll(logs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Mount("tmpfs", logs, "tmpfs", 0, "size=16m"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("mounting a small file system: %v", err)
-		}
-		t.Skipf("mounting a small file system needs root: %v", err)
-	}
+	mountSmall(t, logs, "16m")
 	t.Cleanup(func() {
 		e.kill()
 		_ = unix.Unmount(logs, unix.MNT_DETACH)
