@@ -10,9 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 )
 
@@ -28,6 +31,8 @@ func Repository(t testing.TB, api *client.Client) string {
 		if err != nil {
 			t.Errorf("listing the images to remove: %v", err)
 		}
+		// The engine removes no image that another one was made from.
+		slices.SortStableFunc(images.Items, func(a, b image.Summary) int { return strings.Compare(b.ParentID, a.ParentID) })
 		for _, image := range images.Items {
 			_, err := api.ImageRemove(ctx, image.ID, client.ImageRemoveOptions{Force: true, PruneChildren: true})
 			if err != nil {
