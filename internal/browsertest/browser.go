@@ -179,13 +179,17 @@ func (p *Page) Text(selector string) string {
 	return Eval[string](p, "document.querySelector("+string(quoted)+")?.innerText ?? ''")
 }
 
-// Wait polls until what a CSS selector finds shows a text.
+// Wait polls until what a CSS selector finds shows a text. Where the browser
+// gave up because the network changed, it is told to ask again.
 func (p *Page) Wait(selector, text string) {
 	p.t.Helper()
 	var found string
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if found = p.Text(selector); strings.Contains(found, text) {
 			return
+		}
+		if strings.Contains(p.Text("#main-frame-error"), networkChanged) {
+			_ = p.try(chromedp.Reload()) // if it changes once more, the next look sees it
 		}
 	}
 	p.t.Fatalf("waited in vain for %q in %s, which shows %q", text, selector, found)
