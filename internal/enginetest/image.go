@@ -50,7 +50,7 @@ func Image(t testing.TB, api *client.Client, repository, tag, binary string, arg
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	root, err := rootfs(binary)
+	root, err := rootfs(binary, "")
 	if err != nil {
 		t.Fatalf("making the file system of an image: %v", err)
 	}
@@ -71,14 +71,20 @@ func Image(t testing.TB, api *client.Client, repository, tag, binary string, arg
 	return ref
 }
 
-// rootfs returns a tar archive of a root directory with the program in it.
-func rootfs(binary string) (io.Reader, error) {
+// rootfs returns a tar archive of a root directory with the program in it, and
+// with a file of that name, if any, so that no other layer is the same.
+func rootfs(binary, mark string) (io.Reader, error) {
 	program, err := os.ReadFile(binary)
 	if err != nil {
 		return nil, err
 	}
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
+	if mark != "" {
+		if err := w.WriteHeader(&tar.Header{Name: mark, Mode: 0o644}); err != nil {
+			return nil, err
+		}
+	}
 	for _, dir := range []string{"tmp/", "data/"} {
 		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir, Mode: 0o1777}); err != nil {
 			return nil, err

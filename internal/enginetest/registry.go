@@ -83,7 +83,7 @@ func (r *Registry) Close() {
 // digest of its manifest.
 func (r *Registry) Push(t testing.TB, name, tag, binary string, arguments ...string) (ref, digest string) {
 	t.Helper()
-	root, err := rootfs(binary)
+	root, err := rootfs(binary, unique()) // the engine pulls no layer that another test's image has
 	if err != nil {
 		t.Fatalf("making the file system of an image: %v", err)
 	}
