@@ -122,10 +122,13 @@ func (w *randomWalk) round(n int, kind switcher.Kind) {
 
 	var id string
 	var err error
+	var took time.Duration
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		began := time.Now()
 		id, err = w.operate(w.request(kind))
+		took = time.Since(began)
 	}()
 	time.Sleep(moment)  // the moment is the point of the test
 	w.daemon.Pause(w.t) // first, so that it may hold a request of an edge that is dead
@@ -135,6 +138,7 @@ func (w *randomWalk) round(n int, kind switcher.Kind) {
 		w.killed[kind]++
 	} else {
 		w.late++
+		w.usual[kind] = min(w.usual[kind], took) // the machine was busy when it was learnt
 	}
 
 	crashed := w.recorded()
