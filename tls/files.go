@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -44,11 +45,36 @@ func stampOf(path string) (s fileStamp, changed time.Time, err error) {
 	if err != nil {
 		return s, changed, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxPEM {
-		return s, changed, fmt.Errorf("%s is not a regular file of at most %d bytes", path, maxPEM)
+	if err := readable(path, info); err != nil {
+		return s, changed, err
 	}
 	raw := info.Sys().(*syscall.Stat_t)
 	return fileStamp{raw.Dev, raw.Ino, raw.Size, raw.Mtim, raw.Ctim}, time.Unix(raw.Ctim.Unix()), nil
+}
+
+func readable(path string, info os.FileInfo) error {
+	if !info.Mode().IsRegular() || info.Size() > maxPEM {
+		return fmt.Errorf("%s is not a regular file of at most %d bytes", path, maxPEM)
+	}
+	return nil
+}
+
+// readPEM reads what is at path now, which may be something else than what was
+// looked at: to open a FIFO would wait for its writer.
+func readPEM(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err == nil {
+		err = readable(path, info)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(file, maxPEM))
 }
 
 // look reads the files if they may have changed, and reports whether something is different now: a
@@ -90,11 +116,11 @@ func (p *pairFiles) stamp() (s stamp, changed time.Time, err error) {
 
 // read takes over what is in the files if it is new and usable.
 func (p *pairFiles) read() (different bool, err error) {
-	chain, err := os.ReadFile(p.Cert)
+	chain, err := readPEM(p.Cert)
 	if err != nil {
 		return false, err
 	}
-	key, err := os.ReadFile(p.Key)
+	key, err := readPEM(p.Key)
 	if err != nil {
 		return false, err
 	}

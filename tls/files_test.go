@@ -1,6 +1,7 @@
 package edgetls
 
 import (
+	"errors"
 	"crypto"
 	"crypto/rand"
 	"crypto/tls"
@@ -259,6 +260,17 @@ func TestAMissingOrOversizedFileIsNotWaitedFor(t *testing.T) {
 		keyPair(t, dir, "pair", time.Hour, production)
 		eventually(t, "a good pair again", func() bool { return e.statusOf(production).Error == "" })
 		before = e.serial()
+	}
+}
+
+// The files may have been replaced since they were looked at.
+func TestAFIFOIsNotOpenedForItsWriter(t *testing.T) {
+	p := &pairFiles{KeyPair: keyPair(t, t.TempDir(), "pair", time.Hour, production)}
+	if err := errors.Join(os.Remove(p.Key), syscall.Mkfifo(p.Key, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.read(); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("error %v", err)
 	}
 }
 
