@@ -38,11 +38,13 @@ var allowed = map[string]struct {
 	"tracing":  {[]string{"proxy"}, "it implements proxy.Tracer and knows no other package"},
 	"docker":   {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},
 	"process":  {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},
-	"postgres": {[]string{"switcher"}, "it implements stages and gates of the switcher"},
+	"postgres": {[]string{"switcher"}, "it implements switcher.Database and knows no other package but its own parts"},
 	"language": {nil, "it knows sentences, and nobody who says them"},
 	"notify":   {[]string{"switcher", "language"}, "it consumes the switcher's events"},
 	"troubles": {[]string{"switcher"}, "it looks and tells; where certificates and figures come from is the edge's"},
 	"collect":  {[]string{"switcher", "logfile"}, "it brings what a switcher.Runtime follows into files; it starts, stops and routes nothing"},
+
+	"postgres/catalog": {nil, "what a database consists of can be read and kept without an opinion on it"},
 
 	"admin/dashboard": {[]string{"admin", "switcher", "language"}, "it shows what it is given and asks for operations, with the scopes of admin"},
 
@@ -66,7 +68,7 @@ var owners = []struct {
 	{"github.com/pires/", []string{"proxy"}, "who a connection comes from is settled where it is accepted"},
 	{"github.com/prometheus/", []string{"metrics"}, "every metric name is in one place, and the request path stays free of label hashing"},
 	{"go.opentelemetry.io/", []string{"tracing"}, "the request path knows the header of a trace, and nothing of who collects it"},
-	{"github.com/jackc/", []string{"postgres"}, "SQL is spoken in one place"},
+	{"github.com/jackc/", []string{"postgres", "postgres/catalog", "postgres/replay", "postgres/locks", "postgres/backup"}, "SQL is spoken in one place"},
 	{"github.com/spf13/", []string{"cmd/bluegreen"}, "flags belong to the program"},
 	{"github.com/DeRuina/", []string{"logfile"}, "how files are rotated is one package's business"},
 	{"github.com/klauspost/", []string{"proxy", "logfile"}, "content codings belong to the request path, and packed log files to who keeps them"},

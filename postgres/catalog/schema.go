@@ -1,0 +1,265 @@
+package catalog
+
+// Schema is the catalog of one database at one moment: everything that the
+// statements of an application can depend on. System schemas, temporary
+// objects and what belongs to an extension are not in it.
+//
+// Objects are in maps under their qualified name as SQL would write it, quoted
+// where it must be, such as public.users or "My Schema".t; a function under
+// name(argument types).
+type Schema struct {
+	Format   int      `json:"format"`
+	Server   int      `json:"server"`   // server_version_num
+	Identity Identity `json:"identity"` // object ids mean something only among schemas that share it
+
+	Namespaces    map[string]Namespace    `json:"namespaces"`
+	Tables        map[string]Table        `json:"tables"` // partitioned and foreign ones too
+	Views         map[string]View         `json:"views"`  // materialized ones too
+	Sequences     map[string]Sequence     `json:"sequences"`
+	Enums         map[string]Enum         `json:"enums"`
+	Domains       map[string]Domain       `json:"domains"`
+	Composites    map[string]Composite    `json:"composites"` // free-standing ones
+	Ranges        map[string]Range        `json:"ranges"`
+	Functions     map[string]Function     `json:"functions"` // procedures, aggregates and window functions too
+	Extensions    map[string]Extension    `json:"extensions"`
+	Publications  map[string]Publication  `json:"publications"`
+	EventTriggers map[string]EventTrigger `json:"event_triggers"`
+	Settings      map[string]string       `json:"settings"` // of the database and of roles in it (pg_db_role_setting), "role/name" or "/name"
+}
+
+// Identity tells one database from all others.
+type Identity struct {
+	System   string `json:"system"`   // pg_control_system's identifier
+	Database uint32 `json:"database"` // its oid
+}
+
+// Grant is one privilege of one role, also those that an owner or PUBLIC has
+// without saying so.
+type Grant struct {
+	Role      string `json:"role"` // PUBLIC for everybody
+	Privilege string `json:"privilege"`
+	Grantable bool   `json:"grantable,omitempty"`
+}
+
+// Namespace is what SQL calls a schema.
+type Namespace struct {
+	OID    uint32  `json:"oid"`
+	Owner  string  `json:"owner"`
+	Grants []Grant `json:"grants,omitempty"`
+}
+
+// Table is a table of any kind.
+type Table struct {
+	OID              uint32                `json:"oid"`
+	File             uint32                `json:"file,omitempty"` // pg_relation_filenode: another one after a rewrite
+	Kind             string                `json:"kind"`           // relkind: r, p or f
+	Persistence      string                `json:"persistence"`    // relpersistence
+	Owner            string                `json:"owner"`
+	Columns          []Column              `json:"columns"` // in their order, dropped ones left out
+	Constraints      map[string]Constraint `json:"constraints,omitempty"`
+	Indexes          map[string]Index      `json:"indexes,omitempty"` // by bare name
+	Triggers         map[string]Trigger    `json:"triggers,omitempty"`
+	Rules            map[string]Rule       `json:"rules,omitempty"`
+	Policies         map[string]Policy     `json:"policies,omitempty"`
+	RowSecurity      bool                  `json:"row_security,omitempty"`
+	ForceRowSecurity bool                  `json:"force_row_security,omitempty"`
+	ReplicaIdentity  string                `json:"replica_identity,omitempty"`
+	PartitionKey     string                `json:"partition_key,omitempty"`   // of a partitioned one
+	PartitionOf      string                `json:"partition_of,omitempty"`    // the parent
+	PartitionBound   string                `json:"partition_bound,omitempty"` // FOR VALUES …
+	Inherits         []string              `json:"inherits,omitempty"`
+	OfType           string                `json:"of_type,omitempty"`
+	Server           string                `json:"server,omitempty"` // of a foreign one, with its options
+	Grants           []Grant               `json:"grants,omitempty"`
+	Comment          string                `json:"comment,omitempty"`
+	Rows             float64               `json:"rows,omitempty"`  // reltuples
+	Bytes            int64                 `json:"bytes,omitempty"` // pg_table_size
+}
+
+// Column is a column of a table, a view or a composite type.
+type Column struct {
+	Number    int16   `json:"number"` // attnum
+	Name      string  `json:"name"`
+	Type      string  `json:"type"` // format_type with its modifier, always qualified unless built in
+	NotNull   bool    `json:"not_null,omitempty"`
+	Default   string  `json:"default,omitempty"`
+	Identity  string  `json:"identity,omitempty"`  // attidentity: a or d
+	Generated string  `json:"generated,omitempty"` // attgenerated: s; its expression is in Default
+	Collation string  `json:"collation,omitempty"` // if not the type's own
+	Volatile  bool    `json:"volatile,omitempty"`  // the default calls a volatile function
+	Missing   bool    `json:"missing,omitempty"`   // atthasmissing: added with a default and without a rewrite
+	Grants    []Grant `json:"grants,omitempty"`    // on the column alone
+	Comment   string  `json:"comment,omitempty"`
+}
+
+// Constraint is a constraint of a table or a domain.
+type Constraint struct {
+	OID        uint32   `json:"oid"`
+	Kind       string   `json:"kind"`       // contype: c f p u x t, n for NOT NULL of newer servers
+	Definition string   `json:"definition"` // pg_get_constraintdef
+	Columns    []string `json:"columns,omitempty"`
+	References string   `json:"references,omitempty"` // table of a foreign key
+	OnUpdate   string   `json:"on_update,omitempty"`  // confupdtype
+	OnDelete   string   `json:"on_delete,omitempty"`  // confdeltype
+	Deferrable bool     `json:"deferrable,omitempty"`
+	Deferred   bool     `json:"deferred,omitempty"`
+	Valid      bool     `json:"valid"`
+	Index      string   `json:"index,omitempty"` // that it stands on
+}
+
+// Index is an index of a table or a materialized view.
+type Index struct {
+	OID              uint32   `json:"oid"`
+	File             uint32   `json:"file,omitempty"`
+	Definition       string   `json:"definition"` // pg_get_indexdef
+	Method           string   `json:"method"`
+	Columns          []string `json:"columns"` // keys; an expression as SQL
+	Include          []string `json:"include,omitempty"`
+	Predicate        string   `json:"predicate,omitempty"`
+	Unique           bool     `json:"unique,omitempty"`
+	NullsNotDistinct bool     `json:"nulls_not_distinct,omitempty"`
+	Primary          bool     `json:"primary,omitempty"`
+	Exclusion        bool     `json:"exclusion,omitempty"`
+	Valid            bool     `json:"valid"`
+	Ready            bool     `json:"ready"`
+	Constraint       string   `json:"constraint,omitempty"` // that stands on it
+	Bytes            int64    `json:"bytes,omitempty"`
+}
+
+// Trigger is a trigger of a table or a view.
+type Trigger struct {
+	OID        uint32 `json:"oid"`
+	Definition string `json:"definition"`
+	Enabled    string `json:"enabled"` // tgenabled
+	Function   string `json:"function"`
+}
+
+// Rule is a rewrite rule that is not a view's own.
+type Rule struct {
+	OID        uint32 `json:"oid"`
+	Definition string `json:"definition"`
+	Enabled    string `json:"enabled"`
+}
+
+// Policy is a row security policy.
+type Policy struct {
+	OID        uint32   `json:"oid"`
+	Command    string   `json:"command"` // polcmd
+	Permissive bool     `json:"permissive"`
+	Roles      []string `json:"roles"`
+	Using      string   `json:"using,omitempty"`
+	Check      string   `json:"check,omitempty"`
+}
+
+// View is a view of either kind.
+type View struct {
+	OID          uint32             `json:"oid"`
+	Materialized bool               `json:"materialized,omitempty"`
+	Owner        string             `json:"owner"`
+	Columns      []Column           `json:"columns"`
+	Definition   string             `json:"definition"`
+	Options      []string           `json:"options,omitempty"` // security_barrier, check_option …
+	Updatable    int                `json:"updatable"`         // pg_relation_is_updatable
+	Populated    bool               `json:"populated,omitempty"`
+	Indexes      map[string]Index   `json:"indexes,omitempty"`
+	Triggers     map[string]Trigger `json:"triggers,omitempty"`
+	Rules        map[string]Rule    `json:"rules,omitempty"`
+	Grants       []Grant            `json:"grants,omitempty"`
+	Comment      string             `json:"comment,omitempty"`
+}
+
+// Sequence is a sequence, an identity column's too.
+type Sequence struct {
+	OID       uint32  `json:"oid"`
+	Owner     string  `json:"owner"`
+	Type      string  `json:"type"`
+	Start     int64   `json:"start"`
+	Min       int64   `json:"min"`
+	Max       int64   `json:"max"`
+	Increment int64   `json:"increment"`
+	Cycle     bool    `json:"cycle,omitempty"`
+	OwnedBy   string  `json:"owned_by,omitempty"` // table.column
+	Grants    []Grant `json:"grants,omitempty"`
+}
+
+// Enum is an enumerated type.
+type Enum struct {
+	OID    uint32   `json:"oid"`
+	Owner  string   `json:"owner"`
+	Labels []string `json:"labels"` // in their order
+	Grants []Grant  `json:"grants,omitempty"`
+}
+
+// Domain is a type with constraints on another.
+type Domain struct {
+	OID         uint32                `json:"oid"`
+	Owner       string                `json:"owner"`
+	Type        string                `json:"type"`
+	NotNull     bool                  `json:"not_null,omitempty"`
+	Default     string                `json:"default,omitempty"`
+	Collation   string                `json:"collation,omitempty"`
+	Constraints map[string]Constraint `json:"constraints,omitempty"`
+	Grants      []Grant               `json:"grants,omitempty"`
+}
+
+// Composite is a row type of its own.
+type Composite struct {
+	OID    uint32   `json:"oid"`
+	Owner  string   `json:"owner"`
+	Fields []Column `json:"fields"`
+	Grants []Grant  `json:"grants,omitempty"`
+}
+
+// Range is a range type.
+type Range struct {
+	OID        uint32  `json:"oid"`
+	Owner      string  `json:"owner"`
+	Definition string  `json:"definition"` // subtype, operator class, collation, canonical and difference functions
+	Grants     []Grant `json:"grants,omitempty"`
+}
+
+// Function is a function, a procedure, an aggregate or a window function.
+type Function struct {
+	OID             uint32     `json:"oid"`
+	Kind            string     `json:"kind"` // prokind: f p a w
+	Name            string     `json:"name"` // qualified, without arguments
+	Owner           string     `json:"owner"`
+	Arguments       []Argument `json:"arguments"`
+	Result          string     `json:"result"` // pg_get_function_result
+	Language        string     `json:"language"`
+	Body            string     `json:"body"`       // digest of the source
+	Volatility      string     `json:"volatility"` // provolatile
+	Strict          bool       `json:"strict,omitempty"`
+	SecurityDefiner bool       `json:"security_definer,omitempty"`
+	Leakproof       bool       `json:"leakproof,omitempty"`
+	Parallel        string     `json:"parallel"`
+	Settings        []string   `json:"settings,omitempty"`  // proconfig
+	Aggregate       string     `json:"aggregate,omitempty"` // definition of an aggregate's parts
+	Grants          []Grant    `json:"grants,omitempty"`
+}
+
+// Argument is an argument of a function.
+type Argument struct {
+	Mode    string `json:"mode"` // proargmodes: i o b v t
+	Name    string `json:"name,omitempty"`
+	Type    string `json:"type"`
+	Default string `json:"default,omitempty"`
+}
+
+// Extension is an installed extension.
+type Extension struct {
+	Version   string `json:"version"`
+	Namespace string `json:"namespace"`
+}
+
+// Publication is a publication for logical replication.
+type Publication struct {
+	Owner      string `json:"owner"`
+	Definition string `json:"definition"` // tables, schemas, operations
+}
+
+// EventTrigger runs on statements that change the schema.
+type EventTrigger struct {
+	Definition string `json:"definition"`
+	Enabled    string `json:"enabled"`
+}
