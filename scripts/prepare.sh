@@ -26,6 +26,7 @@ want slowhttptest slowhttptest
 want testssl testssl.sh
 want prometheus prometheus
 want chromium chromium
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || want initdb postgresql
 "$here/engine.sh" --answers || want dockerd docker.io
 
 if [ -n "$missing" ]; then
@@ -35,12 +36,12 @@ if [ -n "$missing" ]; then
 		say "only root can install packages; the tests would also use:$missing"
 	else
 		say "installing$missing"
-		# The tests run a Prometheus of their own; the package's is not started.
+		# The tests run servers of their own; the packages' are not started.
 		policy=/usr/sbin/policy-rc.d
 		if [ ! -e "$policy" ]; then
 			trap 'rm -f "$policy"' EXIT
 			# shellcheck disable=SC2016 # $1 is the policy's own
-			printf '#!/bin/sh\ncase $1 in prometheus*) exit 101 ;; esac\n' >"$policy"
+			printf '#!/bin/sh\ncase $1 in prometheus*|postgresql*) exit 101 ;; esac\n' >"$policy"
 			chmod 755 "$policy"
 		fi
 		export DEBIAN_FRONTEND=noninteractive
