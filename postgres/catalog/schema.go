@@ -24,7 +24,8 @@ type Schema struct {
 	Extensions    map[string]Extension    `json:"extensions"`
 	Publications  map[string]Publication  `json:"publications"`
 	EventTriggers map[string]EventTrigger `json:"event_triggers"`
-	Settings      map[string]string       `json:"settings"` // of the database and of roles in it (pg_db_role_setting), "role/name" or "/name"
+	Grants        []Grant                 `json:"grants,omitempty"` // on the database
+	Settings      map[string]string       `json:"settings"`         // of the database and of roles in it (pg_db_role_setting), "role/name" or "/name"
 }
 
 // Identity tells one database from all others.
@@ -179,6 +180,7 @@ type Sequence struct {
 	Increment int64   `json:"increment"`
 	Cycle     bool    `json:"cycle,omitempty"`
 	OwnedBy   string  `json:"owned_by,omitempty"` // table.column
+	Last      int64   `json:"last,omitempty"`     // pg_sequence_last_value: of the moment, so no part of a digest; 0: none yet
 	Grants    []Grant `json:"grants,omitempty"`
 }
 
@@ -227,8 +229,9 @@ type Function struct {
 	Arguments       []Argument `json:"arguments"`
 	Result          string     `json:"result"` // pg_get_function_result
 	Language        string     `json:"language"`
-	Body            string     `json:"body"`       // digest of the source
-	Volatility      string     `json:"volatility"` // provolatile
+	Body            string     `json:"body"`            // digest of the source
+	Stars           []string   `json:"stars,omitempty"` // names after FROM, JOIN, INTO, and NEW and OLD, lower case, if the source has a * for columns
+	Volatility      string     `json:"volatility"`      // provolatile
 	Strict          bool       `json:"strict,omitempty"`
 	SecurityDefiner bool       `json:"security_definer,omitempty"`
 	Leakproof       bool       `json:"leakproof,omitempty"`
