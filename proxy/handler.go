@@ -94,6 +94,8 @@ func (s *Server) serve(f *flight, service *Service, table *Table, r *http.Reques
 	case s.turnAway(f, r):
 	case f.shut(r):
 		s.showMaintenance(f, r)
+	case f.route.ReadOnly && f.mayWrite(r):
+		s.fail(f, r, FailureReadOnly, http.StatusServiceUnavailable)
 	case s.overLimit(f, r):
 	case s.elsewhere(f, r):
 	case f.backend == nil:

@@ -108,6 +108,8 @@ const (
 	// FailureAmbiguous: the path of the request can be read as that of two
 	// places.
 	FailureAmbiguous
+	// FailureReadOnly: the route takes nothing that may write.
+	FailureReadOnly
 )
 
 // Upstream reports whether the failure is the backend's.
@@ -116,6 +118,7 @@ func (f Failure) Upstream() bool { return f >= FailureDial && f <= FailureBody }
 var failureNames = [...]string{
 	"none", "dial", "reset", "timeout", "body", "no_backend", "drained", "denied", "client_gone", "client_slow",
 	"rate_limited", "too_large", "held", "maintenance", "malformed", "ambiguous",
+	"read_only",
 }
 
 // Failures lists all of them, in the order of their values.

@@ -27,6 +27,8 @@ type Route struct {
 	Policy Policy
 	// Hold keeps requests waiting; nil lets them through. Probes pass.
 	Hold *Hold
+	// ReadOnly refuses requests that may write, and WebSockets. Probes pass.
+	ReadOnly bool
 	// Maintenance shows a page instead of the backend; nil shows none.
 	Maintenance *Maintenance
 }

@@ -49,12 +49,14 @@ type App struct {
 	held       bool         // no operation may begin
 	ended      []*Operation // newest last, bounded
 	backends   map[Colour]*proxy.Backend
-	draining   *drain    // in the background
-	emptying   *drain    // as part of an operation
-	paused     *pause    // nil while production is not
-	unswept    bool      // the engine may hold what the state does not know
-	judged     *judged   // nil before the first verdict
-	late       time.Time // until then it may carry out a start that nobody waits for
+	draining   *drain      // in the background
+	emptying   *drain      // as part of an operation
+	paused     *pause      // nil while production is not
+	standstill *proxy.Hold // of both routes, for the database; nil: there is none
+	frozen     bool        // both routes refuse what may write
+	unswept    bool        // the engine may hold what the state does not know
+	judged     *judged     // nil before the first verdict
+	late       time.Time   // until then it may carry out a start that nobody waits for
 	alert      string
 	unrepaired string // why the edge's own recovery does not succeed
 	alarmed    bool   // one of both was told to the team, perhaps by an earlier process
@@ -188,6 +190,9 @@ func (a *App) Close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.letGo()
+	if a.standstill != nil {
+		a.standstill.Release()
+	}
 	for _, b := range a.backends {
 		b.Close()
 	}
@@ -264,7 +269,7 @@ func (a *App) interrupted(s *State, op *Operation) {
 func (j *Journal) record(ok bool, result string) Record {
 	return Record{
 		ID: j.ID, Kind: j.Kind, Actor: j.Actor, Reason: j.Reason, Began: j.Began, Took: time.Since(j.Began),
-		Colour: j.Colour, Release: j.Release, Commit: j.Commit, OK: ok, Result: result,
+		Colour: j.Colour, Release: j.Release, Commit: j.Commit, OK: ok, Result: result, Allowed: j.Allowed,
 	}
 }
 
@@ -288,6 +293,7 @@ func (a *App) route(name RouteName) *proxy.Route {
 	if c != "" {
 		r.Recorder = &sentinel{a.paces[c], r.Recorder}
 	}
+	r.Hold, r.ReadOnly = a.standstill, a.frozen
 	if name == Production && a.paused != nil {
 		r.Hold = a.paused.hold
 	}

@@ -10,7 +10,10 @@ import (
 // of how that is found out.
 //
 // Do and Migrate are asked by the app's one operation. The other methods may be
-// called at any time, and by many.
+// called at any time, and by many. All MUST return soon after their context has
+// ended: when its cause is ErrDiscarded or ErrOvertaken somebody wants the work to
+// end, and what runs is ended gently; otherwise the edge itself ends, and what
+// runs is left to Recover.
 type Database interface {
 	// Migrate brings the database to what the release in work.Release needs,
 	// before that is started, and records what the release needs. Nothing of the

@@ -123,7 +123,7 @@ func (a *App) deploy(ctx context.Context, op *Operation, commit, image string) (
 				err = cause
 			}
 			err = a.abandon(d, err)
-			if a.ctx.Err() == nil && !errors.Is(err, errDiscarded) { // otherwise the next start tells
+			if a.ctx.Err() == nil && !errors.Is(err, ErrDiscarded) { // otherwise the next start tells
 				a.tellNotDeployed(op.journal(), &d.release, err.Error())
 			}
 			return "", err
@@ -337,7 +337,7 @@ func (a *App) abandon(d *deployment, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), cleanupTimeout)
 	defer cancel()
 	state := Failed
-	if !d.started || errors.Is(cause, errDiscarded) {
+	if !d.started || errors.Is(cause, ErrDiscarded) {
 		state = Empty
 	}
 	if !d.started {

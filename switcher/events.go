@@ -41,4 +41,12 @@ type Record struct {
 	Result  string        `json:"result"` // one sentence
 
 	Availability *Availability `json:"availability,omitempty"` // of production, while it was moved
+	Allowed      *Allowance    `json:"allowed,omitempty"`      // by Actor; nil: nothing was
+}
+
+// Allowance is what somebody has accepted of what speaks against a schema. It
+// is never changed.
+type Allowance struct {
+	Findings []string `json:"findings"` // see SchemaFinding.ID
+	Reason   string   `json:"reason"`
 }

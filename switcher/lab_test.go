@@ -26,6 +26,7 @@ type lab struct {
 	bench *bench
 	named Colour // Options.FirstActive
 	judge Judge
+	base  *base // the app's database; nil: none
 	app   *App
 	stop  func()
 
@@ -37,8 +38,14 @@ type lab struct {
 // recovery.
 func inLab(t *testing.T, test func(*lab)) {
 	t.Helper()
+	inLabWith(t, nil, test)
+}
+
+// inLabWith is inLab for an app with a database.
+func inLabWith(t *testing.T, db *base, test func(*lab)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		l := &lab{t: t, dir: t.TempDir(), bench: newBench()}
+		l := &lab{t: t, dir: t.TempDir(), bench: newBench(), base: db}
 		l.start(nil)
 		test(l)
 		l.stop()
@@ -46,7 +53,7 @@ func inLab(t *testing.T, test func(*lab)) {
 }
 
 func (l *lab) settings() Settings {
-	return Settings{
+	s := Settings{
 		Hosts:   map[RouteName][]string{Production: {"app.test"}, Internal: {"internal.app.test"}},
 		Image:   "registry.test/app",
 		Runtime: l.bench,
@@ -55,6 +62,10 @@ func (l *lab) settings() Settings {
 		Drain:   DrainSettings{Timeout: 30 * time.Second, Websockets: 5 * time.Minute},
 		Bake:    10 * time.Minute,
 	}
+	if l.base != nil {
+		s.Database = l.base
+	}
+	return s
 }
 
 // start opens the app as a new process would.

@@ -163,7 +163,7 @@ func TestDiscardAbortsARunningDeploy(t *testing.T) {
 		}
 		l.later(10 * time.Second)
 		l.must(l.app.Discard("juan@host"))
-		if err := op.Wait(l.t.Context()); !errors.Is(err, errDiscarded) {
+		if err := op.Wait(l.t.Context()); !errors.Is(err, ErrDiscarded) {
 			t.Errorf("the deploy ended with %v", err)
 		}
 		l.want(shape{PhaseSteady, Active, Empty, Blue, Blue})

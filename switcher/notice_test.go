@@ -62,7 +62,7 @@ func TestAReleaseThatIsGivenUpIsNoFailure(t *testing.T) {
 		l.later(5 * time.Second)
 		l.noticed()
 		l.must(l.app.Discard("maria@host"))
-		if err := op.Wait(l.t.Context()); !errors.Is(err, errDiscarded) {
+		if err := op.Wait(l.t.Context()); !errors.Is(err, ErrDiscarded) {
 			l.t.Fatal(err)
 		}
 		if got := l.noticed(append(events, NoticeUnhealthy)...); len(got) != 0 {

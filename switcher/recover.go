@@ -54,7 +54,7 @@ func (a *App) readmit() error {
 // only sees an unhealthy slot would look in the wrong place.
 func (a *App) setRepair(err error) {
 	text := ""
-	if err != nil && !errors.Is(err, errOvertaken) && CodeOf(err) != CodeBusy {
+	if err != nil && !errors.Is(err, ErrOvertaken) && CodeOf(err) != CodeBusy {
 		text = "containers are not as recorded, and cannot be brought back yet: " + strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
 	a.mu.Lock()

@@ -9,9 +9,12 @@ import (
 	"time"
 )
 
+// Causes with which the context of an operation ends that somebody wants to
+// end. When it ends with another one the edge itself does, and what it has begun
+// is left to the next start.
 var (
-	errOvertaken = errors.New("another request came first")
-	errDiscarded = errors.New("discarded while it was being deployed")
+	ErrOvertaken = errors.New("another request came first")
+	ErrDiscarded = errors.New("discarded while it was being deployed")
 )
 
 // job is what an operation does: it returns one sentence for the history.
@@ -100,7 +103,7 @@ func (a *App) free(kind Kind) error {
 			return busy(op)
 		}
 		if room == atOnce {
-			op.cancel(errOvertaken)
+			op.cancel(ErrOvertaken)
 		}
 		a.mu.Unlock()
 		over := false
@@ -129,12 +132,15 @@ const (
 )
 
 // makesRoom says when this operation lets one of that kind begin; an empty kind
-// is a new configuration. A drain is only a wait and ends for whatever comes.
-// The edge's own recovery ends for a rollback, which must not wait for an
+// is a new configuration. A drain is only a wait and ends for whatever comes, and
+// so does what the edge does to the database by itself, for it is done again.
+// What only looks at the database ends for a rollback. The edge's own recovery ends for a rollback, which must not wait for an
 // engine; anything else would delay the repair of production, and waits.
 func (o *Operation) makesRoom(kind Kind) room {
 	switch {
 	case o.Kind == KindDrain && kind != "":
+		return atOnce
+	case o.looks() && (kind == KindRollback || o.Actor == Self):
 		return atOnce
 	case !o.ownRepair():
 		return never
@@ -143,6 +149,12 @@ func (o *Operation) makesRoom(kind Kind) room {
 	}
 	return soon
 }
+
+// looks reports whether the operation leaves the live database as it is, so
+// that it can be ended at any moment.
+func (o *Operation) looks() bool { return looks(o.Kind) }
+
+func looks(k Kind) bool { return k == KindBackup || k == KindVerify || k == KindPlan }
 
 // awaitBegin waits for the app to run: the socket may be a moment ahead of it.
 func (a *App) awaitBegin() {
@@ -194,7 +206,7 @@ func (a *App) conclude(op *Operation, text string, err error) {
 	if a.ctx.Err() == nil {
 		a.close(op, text, err)
 	}
-	if errors.Is(err, errOvertaken) && op.ownRepair() {
+	if errors.Is(err, ErrOvertaken) && op.ownRepair() {
 		a.log.Debug("recovery gives way, and is done again", "id", op.ID)
 	} else if err != nil {
 		a.log.Warn("operation failed", "operation", op.Kind, "id", op.ID, "by", op.Actor, "error", err)

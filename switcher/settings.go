@@ -21,6 +21,7 @@ type Settings struct {
 	Health   HealthSettings
 	Drain    DrainSettings
 	Bake     time.Duration
+	Database Database // that the releases share; nil: none
 }
 
 // firstHost is the one that probes ask for; empty when there is none.

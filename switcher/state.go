@@ -65,6 +65,8 @@ type Journal struct {
 	Release string    `json:"release,omitempty"`
 	Commit  string    `json:"commit,omitempty"`
 	Verdict *Verdict  `json:"verdict,omitempty"` // that it follows from
+
+	Allowed *Allowance `json:"allowed,omitempty"` // nil: nothing was
 }
 
 func newState(app string) *State {

@@ -20,6 +20,7 @@ type Status struct {
 	Operation   *OperationStatus          `json:"operation"`
 	Pause       *PauseStatus              `json:"pause"`
 	Maintenance *Maintenance              `json:"maintenance"`
+	Database    *DatabaseStatus           `json:"database"`        // nil: the app has none
 	Alert       string                    `json:"alert,omitempty"` // what needs a person now
 	Error       string                    `json:"error,omitempty"` // why the app is out of service
 }
@@ -135,6 +136,9 @@ type GateResult struct {
 	OK         bool   `json:"ok"`
 	Text       string `json:"text"`
 	Overridden bool   `json:"overridden,omitempty"` // by a forced switch
+
+	Findings []SchemaFinding `json:"findings,omitempty"` // of the schema gate
+	Plan     string          `json:"plan,omitempty"`     // that they are findings of, see SchemaFinding.ID
 }
 
 // Status returns what the app looks like now.
@@ -173,6 +177,10 @@ func (a *App) Status() Status {
 	}
 	if d != nil {
 		st.Drain = a.drainStatus(d)
+	}
+	if settings.Database != nil {
+		found := settings.Database.Status()
+		st.Database = &found
 	}
 	if broken != nil {
 		st.Error = broken.Error()

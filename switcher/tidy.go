@@ -43,9 +43,9 @@ func (a *App) abortDeploy() bool {
 	if op == nil || op.Kind != KindDeploy {
 		return false
 	}
-	op.cancel(errDiscarded)
+	op.cancel(ErrDiscarded)
 	<-op.ended
-	return errors.Is(op.Wait(context.Background()), errDiscarded)
+	return errors.Is(op.Wait(context.Background()), ErrDiscarded)
 }
 
 // Cleanup drains and removes the inactive container, and prunes this app's

@@ -112,7 +112,7 @@ func TestADrainIsAWaitThatEverythingElseEnds(t *testing.T) {
 		l.bench.setSick("b", errors.New("answered 500"))
 		l.later(4 * time.Second)
 		l.want(shape{PhaseSteady, Active, Failed, Blue, Blue})
-		if err := drain.Wait(l.t.Context()); !errors.Is(err, errOvertaken) {
+		if err := drain.Wait(l.t.Context()); !errors.Is(err, ErrOvertaken) {
 			l.t.Errorf("the drain ended with %v", err)
 		}
 	})

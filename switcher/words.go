@@ -90,6 +90,15 @@ const (
 	KindCleanup  Kind = "cleanup"
 	KindRecover  Kind = "recover"
 
+	// Of an app with a database. The app stays in its phase while they run.
+	KindBackup   Kind = "db backup"
+	KindVerify   Kind = "db verify"   // restore the newest backup beside, and compare
+	KindPlan     Kind = "db plan"     // rehearse a release's migrations
+	KindAccept   Kind = "db accept"   // the live schema, as it is
+	KindContract Kind = "db contract" // take away what no release needs any more
+	KindDown     Kind = "db down"     // undo a release's migrations
+	KindRestore  Kind = "db restore"
+
 	// Over in a moment, and no operations: nothing waits for them.
 	KindPause       Kind = "pause"
 	KindResume      Kind = "resume"
@@ -100,12 +109,22 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		KindDeploy, KindSwitch, KindConfirm, KindRollback, KindDiscard, KindDrain, KindCleanup, KindRecover,
+		KindBackup, KindVerify, KindPlan, KindAccept, KindContract, KindDown, KindRestore,
 		KindPause, KindResume, KindMaintenance,
 	}
 }
 
+// OfDatabase reports whether App.Database starts operations of this kind.
+func (k Kind) OfDatabase() bool {
+	switch k {
+	case KindBackup, KindVerify, KindPlan, KindAccept, KindContract, KindDown, KindRestore:
+		return true
+	}
+	return false
+}
+
 // Phase returns the phase an app is in while an operation of this kind runs;
-// empty for one that is over in a moment.
+// empty for one that leaves the app in its phase, or is over in a moment.
 func (k Kind) Phase() Phase {
 	switch k {
 	case KindDeploy:

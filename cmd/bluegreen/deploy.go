@@ -45,7 +45,7 @@ func (p *program) deployRequest(args []string, image string) (switcher.DeployReq
 	case image == "":
 		request.Commit = p.env("DOCKER_IMAGE_TAG")
 	}
-	if request == (switcher.DeployRequest{}) {
+	if request.Commit == "" && request.Image == "" {
 		return request, usageError("bluegreen deploy COMMIT, or set DOCKER_IMAGE_TAG to the tag",
 			"it is not said which release to deploy")
 	}
