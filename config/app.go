@@ -46,6 +46,8 @@ type App struct {
 	Container Container `yaml:"container"`
 	// Process describes the process of a slot; runtime process only.
 	Process Process `yaml:"process"`
+	// Database is what both releases share; default none.
+	Database Database `yaml:"database"`
 	// Health describes the probe that decides whether a release is healthy.
 	Health Health `yaml:"health"`
 	// Drain says how long work in flight is waited for.

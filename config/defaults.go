@@ -3,6 +3,7 @@ package config
 import (
 	"math"
 	"net/netip"
+	"path/filepath"
 	"time"
 )
 
@@ -52,6 +53,9 @@ func setDefaults(c *Config, given func(key string) bool) {
 			or(&a.Process.StopGracePeriod, 10*time.Second, given("process.stop_grace_period"))
 			or(&a.Process.StopSignal, "SIGTERM", given("process.stop_signal"))
 		}
+		if given("database") {
+			setDatabaseDefaults(&a.Database, filepath.Join(c.State.Dir, "databases", name), func(key string) bool { return given("database." + key) })
+		}
 		or(&a.Health.Path, "/health", given("health.path"))
 		or(&a.Health.Interval, 30*time.Second, given("health.interval"))
 		or(&a.Health.Timeout, 5*time.Second, given("health.timeout"))
@@ -74,6 +78,21 @@ func setDefaults(c *Config, given func(key string) bool) {
 		or(&a.Upstream.IdleTimeout, 4*time.Second, given("upstream.idle_timeout"))
 		or(&a.Upstream.HeaderTimeout, 60*time.Second, given("upstream.header_timeout"))
 	}
+}
+
+func setDatabaseDefaults(d *Database, dir string, given func(key string) bool) {
+	or(&d.LockTimeout, 2*time.Second, given("lock_timeout"))
+	or(&d.StatementTimeout, 15*time.Minute, given("statement_timeout"))
+	or(&d.LockRetries, 10, given("lock_retries"))
+	or(&d.Rehearsal.Mode, RehearsalAuto, given("rehearsal.mode"))
+	or(&d.Gate.Mode, GateEnforce, given("gate.mode"))
+	or(&d.Gate.LargeTable, 100<<20, given("gate.large_table"))
+	or(&d.Backup.Dir, filepath.Join(dir, "backups"), given("backup.dir"))
+	or(&d.Backup.Keep, 14, given("backup.keep"))
+	or(&d.Backup.Verify, true, given("backup.verify"))
+	or(&d.Backup.At, "03:00", given("backup.at"))
+	or(&d.Backup.MaxAge, 26*time.Hour, given("backup.max_age"))
+	or(&d.Restore.KeepFailed, 1, given("restore.keep_failed"))
 }
 
 // or sets the value to its default unless the file gives it.

@@ -34,7 +34,8 @@ func (c *Config) inputs() []file {
 func (c *Config) places() []file {
 	files := []file{{"admin.socket", &c.Admin.Socket}, {"state.dir", &c.State.Dir}, {"logs.dir", &c.Logs.Dir}}
 	for name, a := range c.Apps {
-		files = append(files, file{"apps." + name + ".process.directory", &a.Process.Directory}, file{"apps." + name + ".pages", &a.Pages})
+		files = append(files, file{"apps." + name + ".process.directory", &a.Process.Directory}, file{"apps." + name + ".pages", &a.Pages},
+			file{"apps." + name + ".database.migrations_dir", &a.Database.MigrationsDir}, file{"apps." + name + ".database.backup.dir", &a.Database.Backup.Dir})
 		for i := range a.Paths {
 			files = append(files, file{index("apps."+name+".paths", i) + ".static", &a.Paths[i].Static})
 		}
@@ -62,7 +63,7 @@ func resolvePaths(c *Config, r *report, dir string) {
 
 // CheckFiles reports, as an *Error, every file that the configuration names and that
 // is not there or cannot be read: certificates, keys, roots, env_file, the directories
-// of processes and the folders of error pages and paths. Load does not look at them,
+// of processes and the folders of error pages, paths and migrations. Load does not look at them,
 // so that a file can be checked on another machine.
 func (c *Config) CheckFiles() error {
 	r := newReport(c.lines)
@@ -84,6 +85,10 @@ func (c *Config) CheckFiles() error {
 		}
 	}
 	for name, a := range c.Apps {
+		key := "apps." + name + ".database.migrations_dir"
+		if info, err := os.Stat(a.Database.MigrationsDir); a.Database.MigrationsDir != "" && (err != nil || !info.IsDir()) {
+			r.key(key, "there is no folder %s: create it or correct the path", r.shown(key, a.Database.MigrationsDir))
+		}
 		if a.Pages != "" {
 			checkPages(r, "apps."+name+".pages", a.Pages)
 		}

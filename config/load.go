@@ -57,7 +57,7 @@ func parse(name, dir string, data []byte, options Options) (*Config, error) {
 	replaceInternal(c, r, options.InternalDomain)
 	setDefaults(c, r.at.given)
 	resolvePaths(c, r, dir)
-	validate(c, r, options.Service)
+	validate(c, r, env, options.Service)
 	if err := newError(name, r.problems); err != nil {
 		return nil, err
 	}

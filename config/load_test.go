@@ -97,6 +97,20 @@ func TestOneRequestInAHundredIsTracedUnlessSaidOtherwise(t *testing.T) {
 	equal(t, parseOne(t, oneApp+"tracing: { endpoint: \"http://[fd00::1]:4318/\", sample: 0, headers: { A: b } }\n", Options{}).Tracing.Sample, Sample(0))
 }
 
+func TestADatabaseIsRehearsedGuardedAndBackedUpUnlessSaidOtherwise(t *testing.T) {
+	c := parseOne(t, oneApp+"    container: { environment: { DB: x } }\n    database: { url_env: DB, admin_url_env: OWNER_URL }\n", Options{})
+	equal(t, c.Apps["a"].Database, Database{
+		URLEnv: "DB", AdminURLEnv: "OWNER_URL", AdminURL: "postgres://owner:hunter2@db.example.com/chat",
+		LockTimeout: 2 * time.Second, StatementTimeout: 15 * time.Minute, LockRetries: 10,
+		Rehearsal: Rehearsal{Mode: "auto"}, Gate: SchemaGate{"enforce", 100 << 20},
+		Backup:  Backup{Dir: "/var/lib/bluegreen/databases/a/backups", Keep: 14, Verify: true, At: "03:00", MaxAge: 26 * time.Hour},
+		Restore: Restore{KeepFailed: 1},
+	})
+	if printed := fmt.Sprintf("%v %+v %#v", c.Apps["a"].Database, c.Apps["a"].Database, c.Apps["a"].Database); strings.Contains(printed, "hunter2") {
+		t.Errorf("printed %s", printed)
+	}
+}
+
 func TestHeadersOfTheCollectorAreNotPrinted(t *testing.T) {
 	c := parseOne(t, oneApp+"tracing: { endpoint: \"http://localhost:4318\", headers: { Authorization: hunter2 } }\n", Options{})
 	text, err := json.Marshal(c.Tracing)
@@ -170,6 +184,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Networks: Networks{"front", "back"}, MemLimit: 512 << 20, CPUs: 1.5, User: "1000:1000",
 			StopGracePeriod: 90 * time.Second, StopSignal: "SIGINT", Restart: "on-failure:5",
 		},
+		Database: everyDatabase(dir),
 		Health:   Health{"/health?deep=1", 10 * time.Second, 2 * time.Second, 1, 4, 90 * time.Second},
 		Drain:    Drain{20 * time.Second, 3 * time.Minute, 7 * time.Second},
 		Switch:   Switch{time.Hour, Rules{50, 2.5, 900 * time.Millisecond, 3, 0, 80}},
@@ -183,6 +198,22 @@ func TestEveryKeyIsRead(t *testing.T) {
 		Environment:     Environment{"A": "1", "B": "x=two words: [x, y]", "INHERITED": "from outside"},
 		StopGracePeriod: 5 * time.Second, StopSignal: "SIGQUIT",
 	})
+	equal(t, local.Database.MigrationsDir, filepath.Dir(dir)+"/migrations")
+	equal(t, local.Database.Backup, Backup{
+		Dir: dir + "/state/databases/local/backups", Keep: 14, Verify: true, At: "never", MaxAge: 3 * time.Hour, Command: Command{"/usr/local/bin/backup"},
+	})
+	equal(t, local.Database.Restore, Restore{KeepFailed: 1, Command: Command{"/usr/local/bin/restore", "--fast"}})
+}
+
+func everyDatabase(dir string) Database {
+	return Database{
+		URLEnv: "DATABASE_URL", AdminURLEnv: "OWNER_URL", AdminURL: "postgres://owner:hunter2@db.example.com/chat",
+		Expand:   Command{"bin/migrate", "up", "--title", "a b", "two words: [x, y]"},
+		Contract: Command{"bin/migrate", "contract"}, Down: Command{"bin/migrate", "down"},
+		LockTimeout: 3 * time.Second, StatementTimeout: 0, LockRetries: 0,
+		Rehearsal: Rehearsal{"schema", []string{"public.settings", "billing.plans"}}, Gate: SchemaGate{"warn", 1 << 30},
+		Backup: Backup{Dir: dir + "/backups", Keep: 3, Verify: false, At: "23:59", MaxAge: 49 * time.Hour},
+	}
 }
 
 func everyAccess(dir string) Access {
@@ -288,7 +319,7 @@ func TestAllProblemsAreListedByLineAndCounted(t *testing.T) {
 	want := `bluegreen.yaml:1: language: must be en or es, is "fr"
 bluegreen.yaml:3: apps.a.image: is missing: name the repository, such as ghcr.io/example/app
 bluegreen.yaml:6: apps.a.health.rise: must be at least 1, is 0
-bluegreen.yaml:7: apps.a.colour: unknown key; known here: access, canonical, compression, container, drain, health, hsts, image, internal, limits, notify, pages, paths, process, production, pull, runtime, slots, switch, upstream
+bluegreen.yaml:7: apps.a.colour: unknown key; known here: access, canonical, compression, container, database, drain, health, hsts, image, internal, limits, notify, pages, paths, process, production, pull, runtime, slots, switch, upstream
 4 problems in bluegreen.yaml`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

@@ -16,6 +16,7 @@ func testEnv(name string) (string, bool) {
 		"INHERITED":  "from outside",
 		"BLANK":      "",
 		"SECRET":     "hunter2-hunter2",
+		"OWNER_URL":  "postgres://owner:hunter2@db.example.com/chat",
 	}[name]
 	return value, ok
 }

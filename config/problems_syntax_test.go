@@ -158,9 +158,9 @@ func TestUnknownKeysAreRefusedAtEveryLevel(t *testing.T) {
 		},
 		{
 			name: "app",
-			app:  "database: {}",
+			app:  "hooks: {}",
 			want: []string{
-				"6: apps.a.database: unknown key; known here: access, canonical, compression, container, drain, health, hsts, image, internal, limits, notify, pages, paths, process, production, pull, runtime, slots, switch, upstream",
+				"6: apps.a.hooks: unknown key; known here: access, canonical, compression, container, database, drain, health, hsts, image, internal, limits, notify, pages, paths, process, production, pull, runtime, slots, switch, upstream",
 			},
 		},
 		{

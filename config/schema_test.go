@@ -137,6 +137,7 @@ func generateSchema(t *testing.T) []byte {
 	d["Access"] = anyOf(&invopop.Schema{Enum: []any{"public"}}, variable(), d["Access"])
 	d["Volume"] = anyOf(&invopop.Schema{Type: "string", Pattern: `^[^:]+:[^:]+(:(ro|rw))?$`}, d["Volume"])
 	d["App"].AllOf = runtimeRules()
+	d["Database"].AllOf = databaseRules()
 	users, _ := d["Admin"].Properties.Get("users")
 	users.PropertyNames, users.MinProperties = userName(), &one
 	d["Admin"].DependentRequired = map[string][]string{
@@ -249,6 +250,22 @@ func accessRules() (rules []*invopop.Schema) {
 		rules = append(rules, rule)
 	}
 	return rules
+}
+
+// databaseRules say which keys exclude and which demand one another.
+func databaseRules() (rules []*invopop.Schema) {
+	with := func(section, key string) *invopop.Schema {
+		p := invopop.NewProperties()
+		p.Set(section, &invopop.Schema{Required: []string{key}})
+		return &invopop.Schema{Required: []string{section}, Properties: p}
+	}
+	for _, pair := range [][]string{{"migrations_dir", "expand"}, {"migrations_dir", "contract"}, {"migrations_dir", "down"}} {
+		rules = append(rules, &invopop.Schema{Not: &invopop.Schema{Required: pair}})
+	}
+	for _, key := range []string{"dir", "keep", "verify"} {
+		rules = append(rules, &invopop.Schema{If: with("backup", "command"), Then: &invopop.Schema{Not: with("backup", key)}})
+	}
+	return append(rules, &invopop.Schema{If: with("restore", "command"), Then: with("backup", "command")})
 }
 
 // runtimeRules say which keys belong to which runtime.

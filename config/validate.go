@@ -13,7 +13,7 @@ import (
 
 // validate reports everything that is wrong with the decoded file, and brings hosts
 // into their normal form. What a service of notify must be is asked of service.
-func validate(c *Config, r *report, service func(string) error) {
+func validate(c *Config, r *report, env func(string) (string, bool), service func(string) error) {
 	validateEdge(&c.Edge, r)
 	validateTracing(&c.Tracing, r)
 	validateLogs(c.Logs, r)
@@ -26,6 +26,7 @@ func validate(c *Config, r *report, service func(string) error) {
 	u := newUnique(r)
 	for _, name := range slices.Sorted(maps.Keys(c.Apps)) {
 		validateApp(c.Apps[name], "apps."+name, r, u)
+		validateDatabase(c.Apps[name], "apps."+name+".database", u, env)
 		validateNotify(c.Apps[name].Notify, "apps."+name+".notify", r, service)
 	}
 	validateTLS(&c.TLS, r, u.hosts)
@@ -35,11 +36,11 @@ func validate(c *Config, r *report, service func(string) error) {
 // unique holds what two apps, routes or slots must not share, by the key that has it.
 type unique struct {
 	*report
-	hosts, ports, names map[string]string
+	hosts, ports, names, dirs map[string]string
 }
 
 func newUnique(r *report) *unique {
-	return &unique{r, map[string]string{}, map[string]string{}, map[string]string{}}
+	return &unique{r, map[string]string{}, map[string]string{}, map[string]string{}, map[string]string{}}
 }
 
 // claim reports a value that another key has taken already.
