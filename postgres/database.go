@@ -51,3 +51,8 @@ func (d *Database) Recover(context.Context, switcher.Teller) (string, error) { r
 
 // Status implements switcher.Database.
 func (d *Database) Status() switcher.DatabaseStatus { return switcher.DatabaseStatus{} }
+
+// PlanRestore implements switcher.Database.
+func (d *Database) PlanRestore(context.Context, switcher.DatabaseRequest) (switcher.RestorePlan, error) {
+	return switcher.RestorePlan{}, errAbsent
+}

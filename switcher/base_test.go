@@ -106,6 +106,13 @@ func (b *base) Status() DatabaseStatus {
 	return st
 }
 
+func (b *base) PlanRestore(ctx context.Context, r DatabaseRequest) (RestorePlan, error) {
+	if err := b.reach(ctx); err != nil {
+		return RestorePlan{}, err
+	}
+	return RestorePlan{ID: "plan", Backup: r.Backup, Lost: 3}, nil
+}
+
 func (b *base) begin(work DatabaseWork) error {
 	b.mu.Lock()
 	busy := b.busy

@@ -39,6 +39,10 @@ type Database interface {
 
 	// Status tells what was last found, without asking the database.
 	Status() DatabaseStatus
+
+	// PlanRestore says what a restore would do and lose, for whoever has to
+	// confirm it in r.Lost and r.Plan of a KindRestore. It changes nothing.
+	PlanRestore(ctx context.Context, r DatabaseRequest) (RestorePlan, error)
 }
 
 // Teller is told what long work does, as it happens.
@@ -80,7 +84,7 @@ type DatabaseRequest struct {
 	Allow          []string `json:"allow,omitempty"`           // ids of findings that are accepted, see SchemaFinding.ID
 	Reason         string   `json:"reason,omitempty"`          // why; required with Allow
 	Backup         string   `json:"backup,omitempty"`          // id; empty: the newest
-	Lost           *int64   `json:"lost,omitempty"`            // restore: rows that will be lost, as told and typed back
+	Lost           *int64   `json:"lost,omitempty"`            // restore: rows that will be lost, as told and typed back, see RestorePlan
 	Plan           string   `json:"plan,omitempty"`            // restore: the plan that told it
 	FreezeWrites   bool     `json:"freeze_writes,omitempty"`   // restore: refuse writes at the edge meanwhile
 }

@@ -1,0 +1,9 @@
+package backup
+
+import (
+	"testing"
+
+	"sofiacall.com/bluegreen/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
