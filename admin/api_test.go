@@ -18,10 +18,12 @@ func TestEveryCodeSurvivesTheWire(t *testing.T) {
 		switcher.CodeFailed, switcher.CodeUsage, switcher.CodeRefused, switcher.CodeBusy, switcher.CodeUnhealthy,
 		switcher.CodeTimeout, switcher.CodeForbidden, switcher.CodeUnreachable,
 	} {
-		sent := &switcher.Error{Code: code, What: "it failed", Err: errors.New("so it is"), Hint: "do this", Output: []string{"a", "b"}}
+		sent := &switcher.Error{Code: code, What: "it failed", Err: errors.New("so it is"), Hint: "do this", Output: []string{"a", "b"},
+			Findings: []switcher.SchemaFinding{{Code: "c", Object: "o", Verdict: switcher.SchemaBlock, What: "w"}}, Plan: "p"}
 		p := ProblemOf(sent)
 		got := p.Err()
-		if got.Code != code || got.Error() != sent.Error() || got.Hint != sent.Hint || !slices.Equal(got.Output, sent.Output) {
+		if got.Code != code || got.Error() != sent.Error() || got.Hint != sent.Hint || !slices.Equal(got.Output, sent.Output) ||
+			!slices.Equal(got.Findings, sent.Findings) || got.Plan != sent.Plan {
 			t.Errorf("%s arrived as %+v", code, got)
 		}
 		if p.Status < 400 || p.Title == "" || !strings.HasSuffix(p.Type, ":"+string(code)) {

@@ -128,5 +128,5 @@ func resultError(r switcher.Result) error {
 	if r.OK {
 		return nil
 	}
-	return &switcher.Error{Code: r.Code, What: r.Text, Hint: r.Hint, Output: r.Output}
+	return &switcher.Error{Code: r.Code, What: r.Text, Hint: r.Hint, Output: r.Output, Findings: r.Findings, Plan: r.Plan}
 }

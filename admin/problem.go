@@ -9,7 +9,7 @@ import (
 )
 
 // Problem is an error on the wire, a problem document (RFC 9457 section 3.1)
-// with three members of ours.
+// with five members of ours.
 type Problem struct {
 	Type   string        `json:"type"`   // a tag URI (RFC 4151) that ends in the code
 	Title  string        `json:"title"`  // the same for every problem of a type
@@ -18,6 +18,9 @@ type Problem struct {
 	Code   switcher.Code `json:"code"`   // one-to-one with the exit codes of the command line
 	Hint   string        `json:"hint,omitempty"`
 	Output []string      `json:"output,omitempty"` // last log lines that explain it
+
+	Findings []switcher.SchemaFinding `json:"findings,omitempty"` // of a schema, that speak against it
+	Plan     string                   `json:"plan,omitempty"`     // see switcher.SchemaFinding.ID
 }
 
 const problemType = "tag:sofiacall.com,2026:bluegreen:"
@@ -50,7 +53,7 @@ func ProblemOf(err error) Problem {
 	p.Type = problemType + string(p.Code)
 	var told *switcher.Error
 	if errors.As(err, &told) {
-		p.Hint, p.Output = told.Hint, told.Output
+		p.Hint, p.Output, p.Findings, p.Plan = told.Hint, told.Output, told.Findings, told.Plan
 	}
 	var precise *statusError
 	if errors.As(err, &precise) {
@@ -61,7 +64,7 @@ func ProblemOf(err error) Problem {
 
 // Err is the error that the problem describes.
 func (p Problem) Err() *switcher.Error {
-	return &switcher.Error{Code: p.Code, What: p.Detail, Hint: p.Hint, Output: p.Output}
+	return &switcher.Error{Code: p.Code, What: p.Detail, Hint: p.Hint, Output: p.Output, Findings: p.Findings, Plan: p.Plan}
 }
 
 // statusError is an error whose HTTP status is more precise than its code's.

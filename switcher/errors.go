@@ -29,7 +29,13 @@ type Error struct {
 	What   string   // lower case, no full stop
 	Hint   string   // the next step; may be empty
 	Output []string // last log lines of an instance; may be empty
-	Err    error    // cause, if it is not in What already
+
+	// Findings are what was found of a schema that speaks against it, accepted or
+	// not, and Plan is what accepting one is bound to: see SchemaFinding.ID.
+	Findings []SchemaFinding
+	Plan     string
+
+	Err error // cause, if it is not in What already
 }
 
 func (e *Error) Error() string {

@@ -23,6 +23,9 @@ type Result struct {
 	Hint   string   `json:"hint,omitempty"`
 	Output []string `json:"output,omitempty"`
 
+	Findings []SchemaFinding `json:"findings,omitempty"` // of a schema, that speak against it
+	Plan     string          `json:"plan,omitempty"`     // see SchemaFinding.ID
+
 	Availability *Availability `json:"availability,omitempty"` // of production, while it was moved
 }
 

@@ -153,7 +153,7 @@ func (o *Operation) finish(text string, err error) {
 		r.Code, r.Text = CodeOf(err), err.Error()
 		var e *Error
 		if errors.As(err, &e) {
-			r.Hint, r.Output = e.Hint, e.Output
+			r.Hint, r.Output, r.Findings, r.Plan = e.Hint, e.Output, e.Findings, e.Plan
 		}
 	}
 	o.mu.Lock()
