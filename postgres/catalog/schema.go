@@ -4,13 +4,18 @@ package catalog
 // statements of an application can depend on. System schemas, temporary
 // objects and what belongs to an extension are not in it.
 //
-// Objects are in maps under their qualified name as SQL would write it, quoted
-// where it must be, such as public.users or "My Schema".t; a function under
-// name(argument types).
+// All names are as SQL would write them, quoted where they must be: objects are
+// in maps under their qualified name, such as public.users or "My Schema".t, a
+// function under name(argument types), columns and what belongs to a table under
+// their bare name, such as "order". Names of roles and settings are plain.
+//
+// A field that is marked digest:"-" is not in any digest; one that is marked
+// digest:"all" is what no dump carries, and in that of everything only.
 type Schema struct {
-	Format   int      `json:"format"`
-	Server   int      `json:"server"`   // server_version_num
-	Identity Identity `json:"identity"` // object ids mean something only among schemas that share it
+	Format   int      `json:"format" digest:"-"`
+	Server   int      `json:"server" digest:"-"`   // server_version_num
+	Identity Identity `json:"identity" digest:"-"` // object ids mean something only among schemas that share it
+	Database Database `json:"database" digest:"all"`
 
 	Namespaces    map[string]Namespace    `json:"namespaces"`
 	Tables        map[string]Table        `json:"tables"` // partitioned and foreign ones too
@@ -24,8 +29,25 @@ type Schema struct {
 	Extensions    map[string]Extension    `json:"extensions"`
 	Publications  map[string]Publication  `json:"publications"`
 	EventTriggers map[string]EventTrigger `json:"event_triggers"`
-	Grants        []Grant                 `json:"grants,omitempty"` // on the database
-	Settings      map[string]string       `json:"settings"`         // of the database and of roles in it (pg_db_role_setting), "role/name" or "/name"
+	Grants        []Grant                 `json:"grants,omitempty" digest:"all"` // on the database
+	Settings      map[string]string       `json:"settings" digest:"all"`         // of the database and of roles in it (pg_db_role_setting), "role/name" or "/name"; a custom one as its digest
+
+	// Others is the rest, under kind and name, such as "cast (text AS
+	// public.money)" or "comment index public.i": whatever is there shows up when
+	// it changes.
+	Others map[string]string `json:"others"`
+	// Local is the rest of what no dump carries: roles that have a part in the
+	// database, with their memberships, subscriptions, disabled constraints.
+	Local map[string]string `json:"local" digest:"all"`
+}
+
+// Database is what the database was made with.
+type Database struct {
+	Owner       string `json:"owner"`
+	Encoding    string `json:"encoding"`
+	Collate     string `json:"collate"`
+	Ctype       string `json:"ctype"`
+	Connections int    `json:"connections"` // limit; -1: none
 }
 
 // Identity tells one database from all others.
@@ -44,17 +66,17 @@ type Grant struct {
 
 // Namespace is what SQL calls a schema.
 type Namespace struct {
-	OID    uint32  `json:"oid"`
+	OID    uint32  `json:"oid" digest:"-"`
 	Owner  string  `json:"owner"`
 	Grants []Grant `json:"grants,omitempty"`
 }
 
 // Table is a table of any kind.
 type Table struct {
-	OID              uint32                `json:"oid"`
-	File             uint32                `json:"file,omitempty"` // pg_relation_filenode: another one after a rewrite
-	Kind             string                `json:"kind"`           // relkind: r, p or f
-	Persistence      string                `json:"persistence"`    // relpersistence
+	OID              uint32                `json:"oid" digest:"-"`
+	File             uint32                `json:"file,omitempty" digest:"-"` // pg_relation_filenode: another one after a rewrite
+	Kind             string                `json:"kind"`                      // relkind: r, p or f
+	Persistence      string                `json:"persistence"`               // relpersistence
 	Owner            string                `json:"owner"`
 	Columns          []Column              `json:"columns"` // in their order, dropped ones left out
 	Constraints      map[string]Constraint `json:"constraints,omitempty"`
@@ -64,38 +86,38 @@ type Table struct {
 	Policies         map[string]Policy     `json:"policies,omitempty"`
 	RowSecurity      bool                  `json:"row_security,omitempty"`
 	ForceRowSecurity bool                  `json:"force_row_security,omitempty"`
-	ReplicaIdentity  string                `json:"replica_identity,omitempty"`
-	PartitionKey     string                `json:"partition_key,omitempty"`   // of a partitioned one
-	PartitionOf      string                `json:"partition_of,omitempty"`    // the parent
-	PartitionBound   string                `json:"partition_bound,omitempty"` // FOR VALUES …
+	ReplicaIdentity  string                `json:"replica_identity,omitempty"` // relreplident: d f n, or i and the index
+	PartitionKey     string                `json:"partition_key,omitempty"`    // of a partitioned one
+	PartitionOf      string                `json:"partition_of,omitempty"`     // the parent
+	PartitionBound   string                `json:"partition_bound,omitempty"`  // FOR VALUES …
 	Inherits         []string              `json:"inherits,omitempty"`
 	OfType           string                `json:"of_type,omitempty"`
 	Server           string                `json:"server,omitempty"` // of a foreign one, with its options
 	Grants           []Grant               `json:"grants,omitempty"`
 	Comment          string                `json:"comment,omitempty"`
-	Rows             float64               `json:"rows,omitempty"`  // reltuples
-	Bytes            int64                 `json:"bytes,omitempty"` // pg_table_size
+	Rows             float64               `json:"rows,omitempty" digest:"-"`  // reltuples; -1: not known
+	Bytes            int64                 `json:"bytes,omitempty" digest:"-"` // pg_table_size
 }
 
 // Column is a column of a table, a view or a composite type.
 type Column struct {
-	Number    int16   `json:"number"` // attnum
+	Number    int16   `json:"number" digest:"-"` // attnum
 	Name      string  `json:"name"`
 	Type      string  `json:"type"` // format_type with its modifier, always qualified unless built in
 	NotNull   bool    `json:"not_null,omitempty"`
 	Default   string  `json:"default,omitempty"`
-	Identity  string  `json:"identity,omitempty"`  // attidentity: a or d
-	Generated string  `json:"generated,omitempty"` // attgenerated: s; its expression is in Default
-	Collation string  `json:"collation,omitempty"` // if not the type's own
-	Volatile  bool    `json:"volatile,omitempty"`  // the default calls a volatile function
-	Missing   bool    `json:"missing,omitempty"`   // atthasmissing: added with a default and without a rewrite
-	Grants    []Grant `json:"grants,omitempty"`    // on the column alone
+	Identity  string  `json:"identity,omitempty"`           // attidentity: a or d
+	Generated string  `json:"generated,omitempty"`          // attgenerated: s, v for virtual ones of newer servers; its expression is in Default
+	Collation string  `json:"collation,omitempty"`          // if not the type's own
+	Volatile  bool    `json:"volatile,omitempty"`           // the default calls a volatile function
+	Missing   bool    `json:"missing,omitempty" digest:"-"` // atthasmissing: added with a default and without a rewrite
+	Grants    []Grant `json:"grants,omitempty"`             // on the column alone
 	Comment   string  `json:"comment,omitempty"`
 }
 
 // Constraint is a constraint of a table or a domain.
 type Constraint struct {
-	OID        uint32   `json:"oid"`
+	OID        uint32   `json:"oid" digest:"-"`
 	Kind       string   `json:"kind"`       // contype: c f p u x t, n for NOT NULL of newer servers
 	Definition string   `json:"definition"` // pg_get_constraintdef
 	Columns    []string `json:"columns,omitempty"`
@@ -110,8 +132,8 @@ type Constraint struct {
 
 // Index is an index of a table or a materialized view.
 type Index struct {
-	OID              uint32   `json:"oid"`
-	File             uint32   `json:"file,omitempty"`
+	OID              uint32   `json:"oid" digest:"-"`
+	File             uint32   `json:"file,omitempty" digest:"-"`
 	Definition       string   `json:"definition"` // pg_get_indexdef
 	Method           string   `json:"method"`
 	Columns          []string `json:"columns"` // keys; an expression as SQL
@@ -124,12 +146,13 @@ type Index struct {
 	Valid            bool     `json:"valid"`
 	Ready            bool     `json:"ready"`
 	Constraint       string   `json:"constraint,omitempty"` // that stands on it
-	Bytes            int64    `json:"bytes,omitempty"`
+	PartOf           string   `json:"part_of,omitempty"`    // index of the partitioned table that it is attached to
+	Bytes            int64    `json:"bytes,omitempty" digest:"-"`
 }
 
 // Trigger is a trigger of a table or a view.
 type Trigger struct {
-	OID        uint32 `json:"oid"`
+	OID        uint32 `json:"oid" digest:"-"`
 	Definition string `json:"definition"`
 	Enabled    string `json:"enabled"` // tgenabled
 	Function   string `json:"function"`
@@ -137,14 +160,14 @@ type Trigger struct {
 
 // Rule is a rewrite rule that is not a view's own.
 type Rule struct {
-	OID        uint32 `json:"oid"`
+	OID        uint32 `json:"oid" digest:"-"`
 	Definition string `json:"definition"`
 	Enabled    string `json:"enabled"`
 }
 
 // Policy is a row security policy.
 type Policy struct {
-	OID        uint32   `json:"oid"`
+	OID        uint32   `json:"oid" digest:"-"`
 	Command    string   `json:"command"` // polcmd
 	Permissive bool     `json:"permissive"`
 	Roles      []string `json:"roles"`
@@ -154,14 +177,14 @@ type Policy struct {
 
 // View is a view of either kind.
 type View struct {
-	OID          uint32             `json:"oid"`
+	OID          uint32             `json:"oid" digest:"-"`
 	Materialized bool               `json:"materialized,omitempty"`
 	Owner        string             `json:"owner"`
 	Columns      []Column           `json:"columns"`
 	Definition   string             `json:"definition"`
 	Options      []string           `json:"options,omitempty"` // security_barrier, check_option …
 	Updatable    int                `json:"updatable"`         // pg_relation_is_updatable
-	Populated    bool               `json:"populated,omitempty"`
+	Populated    bool               `json:"populated,omitempty" digest:"all"`
 	Indexes      map[string]Index   `json:"indexes,omitempty"`
 	Triggers     map[string]Trigger `json:"triggers,omitempty"`
 	Rules        map[string]Rule    `json:"rules,omitempty"`
@@ -171,7 +194,7 @@ type View struct {
 
 // Sequence is a sequence, an identity column's too.
 type Sequence struct {
-	OID       uint32  `json:"oid"`
+	OID       uint32  `json:"oid" digest:"-"`
 	Owner     string  `json:"owner"`
 	Type      string  `json:"type"`
 	Start     int64   `json:"start"`
@@ -179,14 +202,14 @@ type Sequence struct {
 	Max       int64   `json:"max"`
 	Increment int64   `json:"increment"`
 	Cycle     bool    `json:"cycle,omitempty"`
-	OwnedBy   string  `json:"owned_by,omitempty"` // table.column
-	Last      int64   `json:"last,omitempty"`     // pg_sequence_last_value: of the moment, so no part of a digest; 0: none yet
+	OwnedBy   string  `json:"owned_by,omitempty"`        // table.column
+	Last      int64   `json:"last,omitempty" digest:"-"` // pg_sequence_last_value; 0: none yet, or not for us to see
 	Grants    []Grant `json:"grants,omitempty"`
 }
 
 // Enum is an enumerated type.
 type Enum struct {
-	OID    uint32   `json:"oid"`
+	OID    uint32   `json:"oid" digest:"-"`
 	Owner  string   `json:"owner"`
 	Labels []string `json:"labels"` // in their order
 	Grants []Grant  `json:"grants,omitempty"`
@@ -194,7 +217,7 @@ type Enum struct {
 
 // Domain is a type with constraints on another.
 type Domain struct {
-	OID         uint32                `json:"oid"`
+	OID         uint32                `json:"oid" digest:"-"`
 	Owner       string                `json:"owner"`
 	Type        string                `json:"type"`
 	NotNull     bool                  `json:"not_null,omitempty"`
@@ -206,7 +229,7 @@ type Domain struct {
 
 // Composite is a row type of its own.
 type Composite struct {
-	OID    uint32   `json:"oid"`
+	OID    uint32   `json:"oid" digest:"-"`
 	Owner  string   `json:"owner"`
 	Fields []Column `json:"fields"`
 	Grants []Grant  `json:"grants,omitempty"`
@@ -214,7 +237,7 @@ type Composite struct {
 
 // Range is a range type.
 type Range struct {
-	OID        uint32  `json:"oid"`
+	OID        uint32  `json:"oid" digest:"-"`
 	Owner      string  `json:"owner"`
 	Definition string  `json:"definition"` // subtype, operator class, collation, canonical and difference functions
 	Grants     []Grant `json:"grants,omitempty"`
@@ -222,7 +245,7 @@ type Range struct {
 
 // Function is a function, a procedure, an aggregate or a window function.
 type Function struct {
-	OID             uint32     `json:"oid"`
+	OID             uint32     `json:"oid" digest:"-"`
 	Kind            string     `json:"kind"` // prokind: f p a w
 	Name            string     `json:"name"` // qualified, without arguments
 	Owner           string     `json:"owner"`
@@ -251,7 +274,7 @@ type Argument struct {
 
 // Extension is an installed extension.
 type Extension struct {
-	Version   string `json:"version"`
+	Version   string `json:"version" digest:"all"`
 	Namespace string `json:"namespace"`
 }
 
