@@ -54,9 +54,12 @@ type App struct {
 	paused     *pause      // nil while production is not
 	standstill *proxy.Hold // of both routes, for the database; nil: there is none
 	frozen     bool        // both routes refuse what may write
-	unswept    bool        // the engine may hold what the state does not know
-	judged     *judged     // nil before the first verdict
-	late       time.Time   // until then it may carry out a start that nobody waits for
+	unsettled  bool        // nobody knows what an earlier process has left of the database
+	unsettles  time.Time   // when that was last to be found out
+	misfit     misfit
+	unswept    bool      // the engine may hold what the state does not know
+	judged     *judged   // nil before the first verdict
+	late       time.Time // until then it may carry out a start that nobody waits for
 	alert      string
 	unrepaired string // why the edge's own recovery does not succeed
 	alarmed    bool   // one of both was told to the team, perhaps by an earlier process
@@ -66,8 +69,11 @@ type App struct {
 
 	leaveRuntime context.CancelFunc // ends the watch over the runtime of now; nil: there is none
 
+	outage outage // of the database
+
 	telling  sync.Mutex // never held while another lock is taken
 	lastTold told
+	ill      map[NoticeKey]bool // what of the database was told to be
 
 	healthMu sync.Mutex // never held while another lock is taken
 	health   map[Colour]*tracker
@@ -90,8 +96,9 @@ func Open(o Options) (*App, error) {
 		backends: map[Colour]*proxy.Backend{},
 		health:   map[Colour]*tracker{Blue: firstTracker(), Green: firstTracker()},
 		paces:    map[Colour]*pace{Blue: newPace(), Green: newPace()}, sweepWake: make(chan struct{}, 1),
-		unswept: true, alarmed: true, begun: make(chan struct{}),
+		unswept: true, unsettled: true, alarmed: true, ill: map[NoticeKey]bool{}, begun: make(chan struct{}),
 	}
+	a.outage.told = unsure
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -176,6 +183,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return a.watchFigures(ctx) })
 	group.Go(func() error { return a.keepSwept(ctx) })
+	group.Go(func() error { return a.watchDatabase(ctx) })
 	group.Go(func() error { return a.watchUsage(ctx) })
 	group.Go(func() error { return a.watchRuntime(ctx) })
 	err := group.Wait()
@@ -208,6 +216,10 @@ func (a *App) Apply(s Settings) {
 	defer a.mu.Unlock()
 	if a.leaveRuntime != nil && a.settings.Load().Runtime != s.Runtime {
 		a.leaveRuntime()
+	}
+	if s.Database != nil && s.Database != a.settings.Load().Database {
+		a.unsettled, a.unswept = true, true
+		a.wakeSweep()
 	}
 	a.settings.Store(&s)
 	for name := range a.services {
@@ -260,6 +272,9 @@ func (a *App) step(op *Operation, name string, change func(*State)) error {
 func (a *App) interrupted(s *State, op *Operation) {
 	if j := s.Operation; j != nil && j.ID != op.ID && op.Kind != KindRecover {
 		ok, text := j.reached()
+		if a.concernsDatabase(j) {
+			text += "; what became of the database is found out later"
+		}
 		a.tellReached(j, s, text)
 		s.record(j.record(ok, text))
 		s.Operation = nil

@@ -17,23 +17,30 @@ type stage struct {
 
 // deployment is a deploy as its stages see it.
 type deployment struct {
-	op      *Operation
-	target  Colour
-	release Release
-	spec    Spec
-	placed  bool // the slot's record names the new instance
-	started bool // and the runtime runs it
+	op       *Operation
+	request  DeployRequest
+	target   Colour
+	release  Release
+	spec     Spec
+	placed   bool // the slot's record names the new instance
+	started  bool // and the runtime runs it
+	migrated bool // the database is as the release needs it
+	wasWell  bool // the active release, before that
+	unfit    bool // and it fails since
 }
 
 // stages are all that a deploy does, in order. Later checks of a release are
 // further stages.
 func (a *App) stages() []stage {
 	return []stage{
+		{"answers", a.needDatabase},
 		{"pull", a.fetch},
 		{"check", a.checkSlot},
+		{"database", a.migrate},
 		{"clear", a.clearSlot},
 		{"start", a.startInstance},
 		{"health", a.awaitHealthy},
+		{"active", a.lookAtActive},
 		{"route", a.routeCandidate},
 	}
 }
@@ -45,8 +52,15 @@ func (a *App) Deploy(actor Actor, r DeployRequest) (*Operation, error) {
 	if err != nil {
 		return nil, err
 	}
+	allowed, err := a.accepted(r.Allow, r.Reason)
+	if err != nil {
+		return nil, err
+	}
+	if r.SkipMigrations && a.settings.Load().Database == nil {
+		return nil, noDatabase()
+	}
 	allow := func(s *State) (Journal, error) {
-		about := Journal{Commit: r.Commit}
+		about := Journal{Commit: r.Commit, Allowed: allowed}
 		if s.Active == "" && r.ForTests {
 			return about, &Error{Code: CodeForbidden,
 				What: "the first release of an app becomes active at once, which needs scope operate",
@@ -55,7 +69,7 @@ func (a *App) Deploy(actor Actor, r DeployRequest) (*Operation, error) {
 		return about, a.notInBake(s)
 	}
 	return a.start(KindDeploy, actor, allow, func(ctx context.Context, op *Operation) (string, error) {
-		return a.deploy(ctx, op, r.Commit, image)
+		return a.deploy(ctx, op, r, image)
 	})
 }
 
@@ -66,7 +80,7 @@ func (a *App) notInBake(s *State) error {
 		return nil
 	}
 	const confirm = "`bluegreen confirm` ends it as good, then deploy"
-	left, back := time.Until(s.Bake.Until), a.rollbackStatus(s)
+	left, back := time.Until(a.bakeUntil(s.Bake)), a.rollbackStatus(s)
 	switch {
 	case left <= 0 && !back.Ready:
 		return refuse(confirm, "the time of the last switch's bake is up, but it has not ended as good, and there is no way back: %s", back.Reason)
@@ -97,13 +111,13 @@ func (a *App) reference(r DeployRequest) (string, error) {
 	return repository + ":" + r.Commit, nil
 }
 
-func (a *App) deploy(ctx context.Context, op *Operation, commit, image string) (string, error) {
-	d := &deployment{op: op}
+func (a *App) deploy(ctx context.Context, op *Operation, r DeployRequest, image string) (string, error) {
+	d := &deployment{op: op, request: r}
 	err := a.step(op, "begin", func(s *State) {
 		s.LastRelease++
 		d.target = s.inactive(a.first)
 		d.release = Release{
-			ID: fmt.Sprintf("r%d", s.LastRelease), Commit: commit, Image: image,
+			ID: fmt.Sprintf("r%d", s.LastRelease), Commit: r.Commit, Image: image,
 			DeployedAt: op.Began, DeployedBy: string(op.Actor),
 		}
 		op.about.Colour, op.about.Release = d.target, d.release.ID
@@ -119,10 +133,10 @@ func (a *App) deploy(ctx context.Context, op *Operation, commit, image string) (
 	op.say("%s %s goes to %s", a.name, describe(&d.release), d.target)
 	for _, s := range a.stages() {
 		if err := s.run(ctx, d); err != nil {
-			if cause := context.Cause(ctx); cause != nil {
+			if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
 				err = cause
 			}
-			err = a.abandon(d, err)
+			err = a.keepsSchema(d, a.abandon(d, err))
 			if a.ctx.Err() == nil && !errors.Is(err, ErrDiscarded) { // otherwise the next start tells
 				a.tellNotDeployed(op.journal(), &d.release, err.Error())
 			}

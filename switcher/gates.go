@@ -9,34 +9,41 @@ import (
 // gate is a check that must pass before a switch. forceable says whether a
 // forced switch may override it.
 type gate struct {
-	name      string
 	forceable bool
-	check     func(ctx context.Context, to Colour) (text string, ok bool)
+	check     func(ctx context.Context, to Colour, allowed *Allowance) GateResult
 }
 
 // gates are all checks before a switch, in order.
 func (a *App) gates() []gate {
-	return []gate{{"health", true, a.healthGate}}
+	gates := []gate{{true, a.healthGate}}
+	if a.settings.Load().Database != nil {
+		gates = append(gates, gate{false, a.schemaGate})
+	}
+	return gates
 }
 
 // healthGate wants a slot that has been healthy and still is, asked now.
-func (a *App) healthGate(ctx context.Context, to Colour) (string, bool) {
+func (a *App) healthGate(ctx context.Context, to Colour, _ *Allowance) GateResult {
+	g := GateResult{Gate: "health"}
 	before := a.healthOf(to)
 	err := a.probe(ctx, to, a.state.Load().Slots[to].Port)
 	switch {
 	case err != nil:
-		return fmt.Sprintf("%s does not answer its health check: %v", to, err), false
+		g.Text = fmt.Sprintf("%s does not answer its health check: %v", to, err)
 	case before.Status == Unhealthy:
-		return fmt.Sprintf("%s answers again, but has not been healthy for %d probes in a row", to, a.settings.Load().Health.Rise), false
+		g.Text = fmt.Sprintf("%s answers again, but has not been healthy for %d probes in a row", to, a.settings.Load().Health.Rise)
+	default:
+		g.OK, g.Text = true, fmt.Sprintf("%s is healthy", to)
 	}
-	return fmt.Sprintf("%s is healthy", to), true
+	return g
 }
 
-func (a *App) passGates(ctx context.Context, to Colour, force string) []GateResult {
+func (a *App) passGates(ctx context.Context, to Colour, force string, allowed *Allowance) []GateResult {
 	var results []GateResult
 	for _, g := range a.gates() {
-		text, ok := g.check(ctx, to)
-		results = append(results, GateResult{Gate: g.name, OK: ok, Text: text, Overridden: !ok && g.forceable && force != ""})
+		r := g.check(ctx, to, allowed)
+		r.Overridden = !r.OK && g.forceable && force != ""
+		results = append(results, r)
 	}
 	return results
 }
@@ -44,7 +51,7 @@ func (a *App) passGates(ctx context.Context, to Colour, force string) []GateResu
 // passed runs every gate and returns a refusal that lists all that failed.
 func (a *App) passed(ctx context.Context, op *Operation, to Colour, force string) error {
 	var failed []string
-	for _, g := range a.passGates(ctx, to, force) {
+	for _, g := range a.passGates(ctx, to, force, op.about.Allowed) {
 		switch {
 		case g.OK:
 			op.say("gate %s: %s", g.Gate, g.Text)

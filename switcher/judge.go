@@ -36,7 +36,7 @@ func (a *App) watchFigures(ctx context.Context) error {
 	for {
 		select {
 		case <-tick.C:
-			if s := a.state.Load(); s.Bake != nil && s.Operation == nil {
+			if s := a.state.Load(); s.Bake != nil && !s.attended() && !a.out() {
 				a.judgeBake(ctx, s)
 			}
 		case <-ctx.Done():
@@ -53,9 +53,12 @@ func (a *App) judgeBake(ctx context.Context, s *State) {
 	before := a.deathsBefore(s.Bake)
 	v := a.judge.Verdict(Trial{
 		Colour: s.Active, Release: slot.Release, Instance: slot.Instance,
-		Began: s.Bake.Began, Since: a.judgedSince(s.Bake), Until: s.Bake.Until, Baseline: s.Bake.Baseline,
+		Began: s.Bake.Began, Since: a.judgedSince(s.Bake), Until: a.bakeUntil(s.Bake), Baseline: s.Bake.Baseline,
 		Healthy: h.Status == Healthy && h.Failures == 0, Deaths: a.deaths().of(s.Active, before),
 	})
+	if v.Outcome == Bad && a.atFault(ctx) {
+		return // the figures are of the database
+	}
 	a.mu.Lock()
 	a.judged = &judged{s.Bake.Began, before, v}
 	a.mu.Unlock()
@@ -69,6 +72,11 @@ func (a *App) judgeBake(ctx context.Context, s *State) {
 	}
 	if a.lookAt(ctx, s.Active.Other()) != nil {
 		return // its own probes tell when it does not come back
+	}
+	previous := s.Slots[s.Active.Other()].Release
+	if unfit := a.unfitNow(ctx, previous); unfit != "" {
+		a.setAlert("the figures speak against %s on %s, and it cannot be rolled back: %s", describe(slot.Release), s.Active, cannotReturn(previous, unfit))
+		return
 	}
 	why := fmt.Sprintf("the figures speak against %s: %s", describe(slot.Release), v.reasons(Bad))
 	if err := a.rollBackBake(s.Bake.Began, why, &v); err != nil {
@@ -105,12 +113,10 @@ func (a *App) deathsBefore(b *Bake) deaths {
 }
 
 // judgedSince is what figures of a bake are about: its beginning, or a later
-// start of the edge, which remembers none.
+// start of the edge, which remembers none, or the end of an outage of the
+// database, for which no release is to blame.
 func (a *App) judgedSince(b *Bake) time.Time {
-	if a.opened.After(b.Began) {
-		return a.opened
-	}
-	return b.Began
+	return later(later(a.opened, b.Began), a.lastOutage())
 }
 
 // verdictOn returns the last verdict of a bake; nil when there is none.
@@ -132,7 +138,7 @@ func (a *App) condemned(b *Bake) bool {
 
 func (a *App) bakeStatus(s *State) *BakeStatus {
 	return &BakeStatus{
-		Release: s.Slots[s.Active].Release.ID, Began: s.Bake.Began, Until: s.Bake.Until,
+		Release: s.Slots[s.Active].Release.ID, Began: s.Bake.Began, Until: a.bakeUntil(s.Bake),
 		Since: a.judgedSince(s.Bake), Verdict: a.verdictOn(s.Bake),
 	}
 }

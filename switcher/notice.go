@@ -15,6 +15,9 @@ const (
 	NoticeDisk        NoticeKind = "disk"        // the one that holds Subject is nearly full
 	NoticeLogs        NoticeKind = "logs"        // the file in Subject cannot be written
 	NoticeErrorRate   NoticeKind = "error_rate"  // production fails too often
+	NoticeDatabase    NoticeKind = "database"    // does not answer
+	NoticeSchema      NoticeKind = "schema"      // was changed by hand, or the release in a slot cannot live with it
+	NoticeBackup      NoticeKind = "backup"      // of the database: none is made, or the newest is too old
 	NoticeStuck       NoticeKind = "stuck"       // something needs a person, as Status.Alert says
 )
 
@@ -31,7 +34,8 @@ const (
 // until it is told to be over.
 func (k NoticeKind) Lasting() bool {
 	switch k {
-	case NoticeUnhealthy, NoticeDied, NoticeCertificate, NoticeDisk, NoticeLogs, NoticeErrorRate, NoticeStuck:
+	case NoticeUnhealthy, NoticeDied, NoticeCertificate, NoticeDisk, NoticeLogs, NoticeErrorRate, NoticeStuck,
+		NoticeDatabase, NoticeSchema, NoticeBackup:
 		return true
 	}
 	return false

@@ -26,6 +26,7 @@ type Operation struct {
 
 	resumes *Journal // operation of an earlier process that this recovery ends
 	vigil   *vigil   // over production while it is moved; nil: it is not
+	wayBack string   // plan of the fit of the release that a switch leaves; empty: not known
 
 	mu         sync.Mutex
 	step       string
@@ -174,7 +175,7 @@ func (o *Operation) wake() {
 // a way back, or it makes room.
 func (o *Operation) vital() bool {
 	switch o.Kind {
-	case KindRollback, KindRecover, KindDiscard, KindCleanup:
+	case KindRollback, KindRecover, KindDiscard, KindCleanup, KindRestore:
 		return true
 	}
 	return false

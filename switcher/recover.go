@@ -144,25 +144,44 @@ func (a *App) recover(ctx context.Context, op *Operation) (string, error) {
 	}
 	a.mu.Unlock()
 	repaired, err := a.reconcile(ctx, op)
-	if left != nil && (err == nil || ctx.Err() == nil) {
-		err = errors.Join(err, a.resume(op, left))
+	if left != nil && !a.concernsDatabase(left) && (err == nil || ctx.Err() == nil) {
+		err = errors.Join(err, a.resume(op, left, ""))
+		left = nil
+	}
+	found := ""
+	if ctx.Err() == nil {
+		found = a.settleDatabase(ctx, op)
+	}
+	if left != nil && ctx.Err() == nil {
+		err = errors.Join(err, a.resume(op, left, found))
+		found = "" // it is in the history under the name of what was interrupted
+	}
+	if err == nil {
+		err = context.Cause(ctx)
 	}
 	if err != nil {
 		a.leaveUnswept()
 		op.silent = op.Actor == Self // told again at every attempt otherwise
 		return "", err
 	}
-	if repaired == 0 {
-		op.silent = op.Actor == Self
-		return "routes and containers are as recorded", nil
+	text := "routes and containers are as recorded"
+	if repaired > 0 {
+		text = fmt.Sprintf("%s brought back to the recorded state", count(int64(repaired), "container"))
 	}
-	return fmt.Sprintf("%s brought back to the recorded state", count(int64(repaired), "container")), nil
+	if found != "" {
+		return text + "; " + found, nil
+	}
+	op.silent = repaired == 0 && op.Actor == Self
+	return text, nil
 }
 
 // resume ends what an operation of an earlier process had begun, and writes
-// the end into the history under its own name.
-func (a *App) resume(op *Operation, left *Journal) error {
+// the end into the history under its own name, with what became of the database.
+func (a *App) resume(op *Operation, left *Journal, found string) error {
 	ok, text := left.reached()
+	if found != "" {
+		text += "; " + found
+	}
 	active := a.state.Load().Active
 	op.resumes = left
 	defer func() { op.resumes = nil }()
@@ -186,6 +205,58 @@ func (a *App) resume(op *Operation, left *Journal) error {
 		s.record(left.record(ok, text))
 		s.Operation = nil
 	})
+}
+
+// concernsDatabase reports whether an interrupted operation may have left
+// something of the database half done.
+func (a *App) concernsDatabase(j *Journal) bool {
+	return a.settings.Load().Database != nil && (j.Kind == KindDeploy || j.Kind.OfDatabase())
+}
+
+// settleDatabase ends what an earlier process has begun on the database, which
+// may take as long as a migration does, and returns what has become of that. A
+// database that cannot be asked keeps nothing else from being repaired.
+func (a *App) settleDatabase(ctx context.Context, op *Operation) string {
+	db := a.settings.Load().Database
+	a.mu.Lock()
+	due := a.unsettled && db != nil
+	a.unsettles = time.Now()
+	a.mu.Unlock()
+	if !due {
+		return ""
+	}
+	told := op.enter("database")
+	found, err := db.Recover(ctx, telling{a, op})
+	switch {
+	case ctx.Err() != nil:
+		return ""
+	case err != nil:
+		a.log.Warn("what an earlier process has left of the database is not known yet", "error", err)
+		op.warn("what was left of the database is not known yet: %v; it is looked at again in the background", err)
+		return "what became of the database is not known yet: " + err.Error()
+	}
+	a.mu.Lock()
+	a.unsettled = false
+	a.mu.Unlock()
+	told("nothing of the database is left half done")
+	return found
+}
+
+// settleEvery is how often that is tried again.
+const settleEvery = 30 * time.Second
+
+// retryRecovery recovers again when the database could not be asked the last
+// time.
+func (a *App) retryRecovery() {
+	a.mu.Lock()
+	due := a.unsettled && !a.unsettles.IsZero() && a.op == nil && time.Since(a.unsettles) >= settleEvery
+	if due {
+		a.unswept = true
+	}
+	a.mu.Unlock()
+	if due {
+		a.wakeSweep()
+	}
 }
 
 // reached says what an interrupted operation had done by its last step.

@@ -9,13 +9,17 @@ import (
 // Rollback moves production back to the warm previous slot. It ends after the
 // probe; the failed slot is then drained and stopped in the background.
 func (a *App) Rollback(actor Actor, r RollbackRequest) (*Operation, error) {
+	allowed, err := a.accepted(r.Allow, r.Reason)
+	if err != nil {
+		return nil, err
+	}
 	allow := func(s *State) (Journal, error) {
-		if ready := a.rollbackStatus(s); !ready.Ready {
+		if ready := a.warmStatus(s); !ready.Ready { // the schema is asked for by the operation
 			return Journal{}, refuse("an older release comes back by `bluegreen deploy COMMIT` and `bluegreen switch`",
 				"rollback is not possible: %s", ready.Reason)
 		}
 		to := s.Slots[s.Active.Other()].Release
-		return Journal{Reason: r.Reason, Colour: s.Active.Other(), Release: to.ID, Commit: to.Commit}, nil
+		return Journal{Reason: r.Reason, Colour: s.Active.Other(), Release: to.ID, Commit: to.Commit, Allowed: allowed}, nil
 	}
 	return a.start(KindRollback, actor, allow, func(ctx context.Context, op *Operation) (string, error) {
 		return a.rollBack(ctx, op, r.Reason)
@@ -27,8 +31,11 @@ func (a *App) Rollback(actor Actor, r RollbackRequest) (*Operation, error) {
 const lastLook = time.Second
 
 func (a *App) rollBack(ctx context.Context, op *Operation, why string) (string, error) {
-	active := a.state.Load().Active
-	to := active.Other()
+	s := a.state.Load()
+	active, to := s.Active, s.Active.Other()
+	if err := a.mayReturn(ctx, op, s.Slots[to].Release, op.about.Allowed); err != nil {
+		return "", err
+	}
 	if a.healthOf(active).Status != Unhealthy { // otherwise nothing is lost by trying
 		if err := a.lookAt(ctx, to); err != nil {
 			return "", &Error{Code: CodeUnhealthy, What: fmt.Sprintf("the previous release on %s does not answer; production stays on %s", to, active), Err: err,
@@ -46,8 +53,24 @@ func (a *App) lookAt(ctx context.Context, c Colour) error {
 }
 
 // rollbackStatus says whether production could move back now. Called with or
-// without a.mu; it looks at health, which has a lock of its own.
+// without a.mu; what it looks at has locks of its own.
 func (a *App) rollbackStatus(s *State) RollbackStatus {
+	st := a.warmStatus(s)
+	if !st.Ready {
+		return st
+	}
+	to := s.Slots[s.Active.Other()].Release
+	switch review, stops := a.back(to); {
+	case stops != "":
+		return RollbackStatus{Reason: cannotReturn(to, stops)}
+	case review != "":
+		st.Reason += "; needs review: " + review
+	}
+	return st
+}
+
+// warmStatus says so without the schema.
+func (a *App) warmStatus(s *State) RollbackStatus {
 	if s.Active == "" {
 		return RollbackStatus{Reason: "nothing has been deployed yet"}
 	}
@@ -199,21 +222,30 @@ func (a *App) guardBake() {
 	if h.Status == Healthy && !condemned {
 		a.setAlert("")
 	}
-	if s.Bake == nil || s.Operation != nil { // or something else is being done about it
+	if s.Bake == nil || s.attended() {
 		return
 	}
+	over := time.Now().After(a.bakeUntil(s.Bake)) && h.Status == Healthy && h.Failures == 0 && !condemned
+	if (over || h.Status == Unhealthy || a.out()) && a.atFault(a.ctx) {
+		return // what it does tells nothing of the release
+	}
+	release, previous := s.Slots[active].Release, s.Slots[active.Other()].Release
 	switch {
 	case h.Status == Unhealthy && a.rollbackStatus(s).Ready:
 		if a.lookAt(a.ctx, active.Other()) != nil {
 			return // what both depend on may have failed: its own probes tell
 		}
-		why := fmt.Sprintf("%s became unhealthy in the bake: %s", describe(s.Slots[active].Release), h.Error)
+		if unfit := a.unfitNow(a.ctx, previous); unfit != "" {
+			a.setAlert("%s is unhealthy on %s and cannot be rolled back: %s", describe(release), active, cannotReturn(previous, unfit))
+			return
+		}
+		why := fmt.Sprintf("%s became unhealthy in the bake: %s", describe(release), h.Error)
 		if err := a.rollBackBake(s.Bake.Began, why, nil); err != nil {
 			a.log.Warn("automatic rollback", "reason", why, "error", err) // asked again after the next probes
 		}
 	case h.Status == Unhealthy:
-		a.setAlert("%s is unhealthy on %s and cannot be rolled back: %s", describe(s.Slots[active].Release), active, a.rollbackStatus(s).Reason)
-	case time.Now().After(s.Bake.Until) && h.Status == Healthy && h.Failures == 0 && !condemned:
+		a.setAlert("%s is unhealthy on %s and cannot be rolled back: %s", describe(release), active, a.rollbackStatus(s).Reason)
+	case over:
 		if _, err := a.Confirm(Self); err != nil {
 			a.log.Debug("the bake is over", "error", err) // asked again after the next probes
 		}

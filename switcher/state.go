@@ -100,6 +100,10 @@ func (s *State) inactive(first Colour) Colour {
 	return s.Active.Other()
 }
 
+// attended reports whether an operation is under way, or was cut short, that
+// decides itself what becomes of the releases.
+func (s *State) attended() bool { return s.Operation != nil && !looks(s.Operation.Kind) }
+
 // phase is the phase at rest.
 func (s *State) phase() Phase {
 	switch {

@@ -11,13 +11,17 @@ import (
 // passed, and begins the bake. It ends after the probe through the public
 // listener; the old slot drains in the background and stays warm.
 func (a *App) Switch(actor Actor, r SwitchRequest) (*Operation, error) {
+	allowed, err := a.accepted(r.Allow, r.Reason)
+	if err != nil {
+		return nil, err
+	}
 	allow := func(s *State) (Journal, error) {
 		if err := switchable(s, r); err != nil {
 			return Journal{}, err
 		}
 		to := s.Active.Other()
 		release := s.Slots[to].Release
-		return Journal{Reason: r.Force, Colour: to, Release: release.ID, Commit: release.Commit}, nil
+		return Journal{Reason: r.Force, Colour: to, Release: release.ID, Commit: release.Commit, Allowed: allowed}, nil
 	}
 	return a.start(KindSwitch, actor, allow, func(ctx context.Context, op *Operation) (string, error) {
 		return a.switchOver(ctx, op, r)
@@ -65,6 +69,10 @@ func (a *App) Plan(ctx context.Context, r SwitchRequest) (Plan, error) {
 	if err := a.Busy(); err != nil {
 		return Plan{}, err
 	}
+	allowed, err := a.accepted(r.Allow, r.Reason)
+	if err != nil {
+		return Plan{}, err
+	}
 	s, settings := a.state.Load(), a.settings.Load()
 	if err := switchable(s, r); err != nil {
 		return Plan{}, err
@@ -74,7 +82,7 @@ func (a *App) Plan(ctx context.Context, r SwitchRequest) (Plan, error) {
 	p := Plan{
 		From: from, To: to, Release: s.Slots[to].Release, Possible: true,
 		Drain: settings.Drain.Websockets + settings.Drain.Spread, Bake: bakeFor(settings, r),
-		Gates: a.passGates(ctx, to, r.Force),
+		Gates: a.passGates(ctx, to, r.Force, allowed),
 	}
 	if b := a.backend(from); b != nil {
 		p.InFlight, p.Upgraded = b.InFlight(), b.Upgraded()
@@ -102,6 +110,7 @@ func (a *App) switchOver(ctx context.Context, op *Operation, r SwitchRequest) (s
 		return "", err
 	}
 	told("every gate lets %s pass", describe(release))
+	a.noteWayBack(ctx, op, s.Slots[from].Release)
 
 	// From here on the switch has happened, whatever else does: a crash after
 	// this write comes back on the new slot and goes on with the probe.
@@ -137,6 +146,9 @@ func (a *App) proveSwitch(op *Operation, to Colour) (string, error) {
 	ctx := context.WithoutCancel(op.ctx)
 	if err := a.provePublic(ctx, to); err != nil {
 		why := fmt.Sprintf("production did not answer on %s after the switch: %v", to, err)
+		if stay := a.staySwitched(ctx, op, to, why); stay != nil {
+			return "", stay
+		}
 		text, back := a.moveBack(op, to, why)
 		if back != nil {
 			return "", back
@@ -145,12 +157,17 @@ func (a *App) proveSwitch(op *Operation, to Colour) (string, error) {
 			Hint: "the failed container is stopped and its logs are kept; fix the release and deploy again"}
 	}
 	told("production answers on %s", to)
+	a.leaveBehind(op, from)
+	return fmt.Sprintf("%s is live on %s%s", describe(a.state.Load().Slots[to].Release), to, a.bakeText()), nil
+}
+
+// leaveBehind ends a switch away from a slot, whose container stays.
+func (a *App) leaveBehind(op *Operation, from Colour) {
 	a.endVigil(op)
 	limits := a.limits()
-	limits.Requests = 0 // they may last: the old container stays
+	limits.Requests = 0 // they may last
 	a.drainBehind(from, limits, nil)
-	a.tellSwitched(op.acts(), a.state.Load(), to)
-	return fmt.Sprintf("%s is live on %s%s", describe(a.state.Load().Slots[to].Release), to, a.bakeText()), nil
+	a.tellSwitched(op.acts(), a.state.Load(), from.Other())
 }
 
 func (a *App) bakeText() string {

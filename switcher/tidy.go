@@ -11,7 +11,7 @@ import (
 // goes back to the active slot and the container is removed. A deploy that is
 // running is aborted.
 func (a *App) Discard(actor Actor) (*Operation, error) {
-	aborted := a.abortDeploy()
+	aborted, told := a.abortDeploy()
 	allow := func(s *State) (Journal, error) {
 		c := s.inactive(a.first)
 		slot := s.Slots[c]
@@ -28,24 +28,29 @@ func (a *App) Discard(actor Actor) (*Operation, error) {
 	}
 	return a.start(KindDiscard, actor, allow, func(ctx context.Context, op *Operation) (string, error) {
 		if aborted {
-			return "the running deploy was aborted", nil
+			return told, nil
 		}
 		return a.remove(ctx, op, "discarded")
 	})
 }
 
 // abortDeploy ends a deploy that is running, waits until it has cleared up
-// after itself, and reports whether it did end it.
-func (a *App) abortDeploy() bool {
+// after itself, and reports whether it did end it, and what the deploy has left.
+func (a *App) abortDeploy() (aborted bool, told string) {
 	a.mu.Lock()
 	op := a.op
 	a.mu.Unlock()
 	if op == nil || op.Kind != KindDeploy {
-		return false
+		return false, ""
 	}
 	op.cancel(ErrDiscarded)
 	<-op.ended
-	return errors.Is(op.Wait(context.Background()), ErrDiscarded)
+	err := op.Wait(context.Background())
+	told = "the running deploy was aborted"
+	if err != nil && err.Error() != ErrDiscarded.Error() {
+		told += "; it was " + err.Error()
+	}
+	return errors.Is(err, ErrDiscarded), told
 }
 
 // Cleanup drains and removes the inactive container, and prunes this app's
