@@ -99,6 +99,8 @@ func (b *base) Status() DatabaseStatus {
 	st.OK = b.down == nil && !b.hung
 	if b.down != nil {
 		st.Error = b.down.Error()
+	} else if b.hung {
+		st.Error = "no answer within 2s"
 	}
 	for release := range b.standing {
 		st.Fits = append(st.Fits, fitIn(b.standing, release))

@@ -16,10 +16,11 @@ import (
 type bench struct {
 	mu        sync.Mutex
 	instances map[string]*benchInstance
-	sick      map[string]error // by commit: what its probes answer
-	hung      map[string]bool  // by commit: they answer nothing
-	asked     map[string]int   // by address: how often backends were probed
-	dying     map[string]int   // by commit: exit code right after the start
+	sick      map[string]error          // by commit: what its probes answer
+	hung      map[string]bool           // by commit: they answer nothing
+	probing   func(commit string) error // what a probe answers first; nil: nothing
+	asked     map[string]int            // by address: how often backends were probed
+	dying     map[string]int            // by commit: exit code right after the start
 	noStart   error
 	tell      func(Incident) // while watched
 	telling   bool           // also what Stop and Remove bring about
@@ -79,7 +80,13 @@ func (b *bench) probed(ctx context.Context, address string) error {
 	b.asked[address]++
 	i := b.at(address)
 	hangs := i != nil && b.hung[i.commit]
+	probing := b.probing
 	b.mu.Unlock()
+	if i != nil && probing != nil {
+		if err := probing(i.commit); err != nil {
+			return err
+		}
+	}
 	if hangs {
 		<-ctx.Done()
 		return errors.New("no answer")

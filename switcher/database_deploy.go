@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // needDatabase refuses a deploy while the database does not answer: nothing that
@@ -46,7 +47,7 @@ func (a *App) migrate(ctx context.Context, d *deployment) error {
 		}
 		return fmt.Errorf("%w: %w", cause, err) // it tells what was applied
 	}
-	d.migrated = err == nil
+	d.migrated, d.migratedAt = err == nil, time.Now()
 	return err
 }
 
@@ -81,6 +82,9 @@ func (a *App) lookAtActive(ctx context.Context, d *deployment) error {
 		return &Error{Code: CodeUnhealthy, What: why,
 			Hint: "`bluegreen db down` undoes the migrations, if they can be; " +
 				"a new start of the backend makes its prepared statements anew; `bluegreen health` probes again"}
+	}
+	if h := a.healthOf(s.Active); h.FailedAt != nil && h.FailedAt.After(d.migratedAt) {
+		d.op.warn("%s on %s has failed a health check since the migrations, and answers again: %s", release, s.Active, h.LastError)
 	}
 	told("%s on %s answers on the new schema", release, s.Active)
 	return nil

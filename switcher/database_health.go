@@ -1,6 +1,7 @@
 package switcher
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -189,7 +190,7 @@ func (a *App) lookAtDatabase() {
 	}
 	var err error
 	if !st.OK {
-		err = errors.New(st.Error)
+		err = errors.New(cmp.Or(st.Error, "it does not answer"))
 	}
 	a.noteAnswer(*st.CheckedAt, err)
 	a.tellTroubles(a.databaseTroubles(st))

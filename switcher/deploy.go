@@ -27,6 +27,8 @@ type deployment struct {
 	migrated bool // the database is as the release needs it
 	wasWell  bool // the active release, before that
 	unfit    bool // and it fails since
+
+	migratedAt time.Time
 }
 
 // stages are all that a deploy does, in order. Later checks of a release are
