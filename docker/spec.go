@@ -89,15 +89,10 @@ func (o Options) mounts() []mount.Mount {
 // environment returns the container's variables as NAME=value, sorted. Later
 // sources win: the files in their order, the configured ones, our own.
 func (o Options) environment(spec switcher.Spec) ([]string, error) {
-	variables := make(map[string]string)
-	for _, path := range o.EnvFile {
-		read, err := readEnvFile(path)
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(variables, read)
+	variables, err := Variables(o.EnvFile, o.Environment)
+	if err != nil {
+		return nil, err
 	}
-	maps.Copy(variables, o.Environment)
 	variables["BLUEGREEN_APP"] = o.App
 	variables["BLUEGREEN_COLOUR"] = string(spec.Colour)
 	variables["BLUEGREEN_RELEASE"] = spec.Release.ID
@@ -107,6 +102,22 @@ func (o Options) environment(spec switcher.Spec) ([]string, error) {
 		list = append(list, name+"="+variables[name])
 	}
 	return list, nil
+}
+
+// Variables returns what a container gets of the files, of which a later one
+// wins, and of the environment, which wins over them. The files are read anew;
+// no error holds a value of theirs.
+func Variables(files []string, environment map[string]string) (map[string]string, error) {
+	variables := make(map[string]string)
+	for _, path := range files {
+		read, err := readEnvFile(path)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(variables, read)
+	}
+	maps.Copy(variables, environment)
+	return variables, nil
 }
 
 var lineNumber = regexp.MustCompile(`line \d+`)

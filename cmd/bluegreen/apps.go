@@ -19,6 +19,8 @@ type hosted struct {
 	app     *switcher.App
 	section config.App // what the runtime was made from
 	runtime closingRuntime
+	jobs    *currentJobs // of the runtime
+	base    *base        // nil: it has no database
 	front   *front
 	logs    *appLogs
 	judge   *judge
@@ -34,11 +36,11 @@ type closingRuntime interface {
 
 // open restores an app as its state says. The state comes first: an edge that
 // does not own it must not look after the app's instances either.
-func (e *edge) open(app *config.App, f *front, newRuntime func(*config.App) (closingRuntime, error)) (*hosted, error) {
+func (e *edge) open(app *config.App, f *front, newRuntime func(*config.App) (closingRuntime, error), newBase newBase) (*hosted, error) {
 	logs, judge := newAppLogs(e.config, app.Name, e.log, e.alerts.Tell), newJudge(e.metrics, app)
 	opened, err := switcher.Open(switcher.Options{
 		App: app.Name, Dir: appsDir(e.config), FirstActive: e.options.FirstActive,
-		Settings: e.settings(app, f, nil), Probes: e.probes(app.Health.Timeout), AccessLog: logs.handler,
+		Settings: e.settings(app, f, nil, nil), Probes: e.probes(app.Health.Timeout), AccessLog: logs.handler,
 		Recorder: recorders(e.metrics, app.Name), Tracer: e.tracers(app.Name), Notify: e.alerts.Tell, Judge: judge.switcher(),
 		Logger: e.log, Origin: e.origin, Failpoint: e.options.Failpoint,
 	})
@@ -50,9 +52,22 @@ func (e *edge) open(app *config.App, f *front, newRuntime func(*config.App) (clo
 		opened.Close()
 		return nil, err
 	}
-	opened.Apply(e.settings(app, f, logs.collecting(runtime)))
+	h := &hosted{app: opened, section: *app, jobs: &currentJobs{}, front: f, logs: logs, judge: judge}
+	h.use(runtime)
+	if h.base, err = newBase(h, app); err != nil {
+		opened.Close()
+		runtime.Close()
+		return nil, err
+	}
+	opened.Apply(e.settings(app, f, logs.collecting(runtime), h.base))
 	e.endings.begin(opened)
-	return &hosted{app: opened, section: *app, runtime: runtime, front: f, logs: logs, judge: judge}, nil
+	return h, nil
+}
+
+// use makes the runtime the app's.
+func (h *hosted) use(r closingRuntime) {
+	h.runtime = r
+	h.jobs.runtime.Store(&r)
 }
 
 // newRuntimeOrBroken never fails: what an app's containers serve is worth more
@@ -69,6 +84,7 @@ func (e *edge) newRuntimeOrBroken(app *config.App) (closingRuntime, error) {
 // close gives up an app that does not run. Its instances go on.
 func (h *hosted) close() {
 	h.app.Close()
+	h.base.close()
 	h.runtime.Close()
 	h.front.close()
 }
@@ -101,12 +117,13 @@ func (e *edge) newRuntime(app *config.App) (closingRuntime, error) {
 }
 
 // settings turns a section of the configuration into the switcher's terms.
-func (e *edge) settings(app *config.App, f *front, runtime switcher.Runtime) switcher.Settings {
+func (e *edge) settings(app *config.App, f *front, runtime switcher.Runtime, b *base) switcher.Settings {
 	return switcher.Settings{
 		Hosts:    map[switcher.RouteName][]string{switcher.Production: app.Production, switcher.Internal: app.Internal},
 		Policies: e.policies(f),
 		Image:    app.Image,
 		Runtime:  runtime,
+		Database: b.database(),
 		Ports:    map[switcher.Colour]int{switcher.Blue: app.Slots.Blue.Port, switcher.Green: app.Slots.Green.Port},
 		Backend: proxy.BackendOptions{
 			IdleTimeout: app.Upstream.IdleTimeout, DialTimeout: app.Upstream.DialTimeout,

@@ -15,15 +15,18 @@ type brokenRuntime struct{ reason error }
 var _ closingRuntime = brokenRuntime{}
 
 func newBrokenRuntime(app string, err error) brokenRuntime {
-	told := &switcher.Error{
-		Code: switcher.CodeOf(err), What: "app " + app + " has no runtime", Err: err,
-		Hint: "mend that, then `bluegreen reload`",
-	}
+	return brokenRuntime{&switcher.Error{
+		Code: switcher.CodeOf(err), What: "app " + app + " has no runtime", Err: err, Hint: hintAfter(err),
+	}}
+}
+
+// hintAfter says what to do about what a part of an app could not be made for.
+func hintAfter(err error) string {
 	var cause *switcher.Error
 	if errors.As(err, &cause) && cause.Hint != "" {
-		told.Hint = cause.Hint + "; then `bluegreen reload`"
+		return cause.Hint + "; then `bluegreen reload`"
 	}
-	return brokenRuntime{told}
+	return "mend that, then `bluegreen reload`"
 }
 
 func (r brokenRuntime) Fetch(context.Context, string, func(switcher.Progress)) (switcher.Artifact, error) {

@@ -104,7 +104,7 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 		return nil, err
 	}
 	for _, app := range sorted(o.Config.Apps) {
-		h, err := e.open(app, e.newFrontOrLess(app), e.newRuntimeOrBroken)
+		h, err := e.open(app, e.newFrontOrLess(app), e.newRuntimeOrBroken, e.newBaseOrBroken)
 		if err != nil {
 			return nil, err
 		}
@@ -153,6 +153,7 @@ func (e *edge) run(ctx context.Context) error {
 		e.running = nil // no reload launches anything any more
 		e.mu.Unlock()
 		defer stopAlerts() // the apps may have something to tell until they end
+		defer e.closeDatabases()
 		return apps.Wait()
 	})
 	group.Go(func() error {
@@ -192,6 +193,7 @@ func (e *edge) launch(h *hosted) {
 	ctx, stop := context.WithCancel(e.life)
 	done := make(chan struct{})
 	h.stop = func() { stop(); <-done }
+	e.look(h)
 	e.running.Go(func() error {
 		defer close(done)
 		defer stop()

@@ -166,21 +166,27 @@ func (e *edge) apply(next *config.Config) error {
 		return err
 	}
 	fresh, undo, err := e.newRuntimes(next)
-	if err == nil {
-		if err = e.certs.SetHosts(hosts(next)); err != nil {
-			undo()
-		}
-	}
 	if err != nil {
 		closeAll(opened)
 		return err
 	}
-	e.commit(next, opened, fresh, fronts, table)
+	bases, err := e.newBases(next)
+	if err == nil {
+		if err = e.certs.SetHosts(hosts(next)); err != nil {
+			closeBases(bases)
+		}
+	}
+	if err != nil {
+		undo()
+		closeAll(opened)
+		return err
+	}
+	e.commit(next, opened, fresh, bases, fronts, table)
 	return nil
 }
 
 // commit cannot fail. Called with e.mu held.
-func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[string]closingRuntime, fronts map[string]*front, table *proxy.Table) {
+func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[string]closingRuntime, bases map[string]*base, fronts map[string]*front, table *proxy.Table) {
 	for name, h := range opened {
 		e.apps[name] = h
 		e.launch(h)
@@ -190,11 +196,20 @@ func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[
 		h := e.apps[name]
 		if runtime := fresh[name]; runtime != nil {
 			h.runtime.Close()
-			h.runtime = runtime
+			h.use(runtime)
+		}
+		replaced := h.base
+		newer, renewed := bases[name]
+		if renewed {
+			h.base = newer
 		}
 		old := h.front
 		h.section, h.front = *app, fronts[name]
-		h.app.Apply(e.settings(app, h.front, h.logs.collecting(h.runtime)))
+		h.app.Apply(e.settings(app, h.front, h.logs.collecting(h.runtime), h.base))
+		if renewed {
+			replaced.end()
+			e.look(h)
+		}
 		h.judge.setRules(app)
 		if old != h.front {
 			old.close()
@@ -205,6 +220,7 @@ func (e *edge) commit(next *config.Config, opened map[string]*hosted, fresh map[
 	for name, h := range e.apps {
 		if next.Apps[name] == nil {
 			h.stop()
+			h.base.end()
 			h.runtime.Close()
 			h.front.close()
 			delete(e.apps, name)
@@ -227,7 +243,7 @@ func (e *edge) openNew(next *config.Config, fronts map[string]*front) (opened ma
 	opened = map[string]*hosted{}
 	for _, app := range sorted(next.Apps) {
 		if e.apps[app.Name] == nil {
-			h, err := e.open(app, fronts[app.Name], e.newRuntime)
+			h, err := e.open(app, fronts[app.Name], e.newRuntime, e.newBase)
 			if err != nil {
 				closeAll(opened)
 				return nil, err
@@ -249,8 +265,9 @@ func (e *edge) newRuntimes(next *config.Config) (fresh map[string]closingRuntime
 			runtime.Close()
 		}
 		for _, h := range closed {
-			h.runtime, _ = e.newRuntimeOrBroken(&h.section)
-			h.app.Apply(e.settings(&h.section, h.front, h.logs.collecting(h.runtime)))
+			runtime, _ := e.newRuntimeOrBroken(&h.section)
+			h.use(runtime)
+			h.app.Apply(e.settings(&h.section, h.front, h.logs.collecting(h.runtime), h.base))
 		}
 	}
 	for _, processes := range []bool{false, true} {

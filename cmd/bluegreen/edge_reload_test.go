@@ -146,8 +146,8 @@ func recovering(t *testing.T, e *testEdge) (*edge, *slowRuntime, func() *config.
 	edge, load := e.inside()
 	slow, h := newSlowRuntime(), edge.apps["chat"]
 	h.runtime.Close()
-	h.runtime = slow
-	h.app.Apply(edge.settings(&h.section, h.front, slow))
+	h.use(slow)
+	h.app.Apply(edge.settings(&h.section, h.front, slow, nil))
 	serve(t, edge)
 	<-slow.asked
 	return edge, slow, load
