@@ -44,7 +44,7 @@ var allowed = map[string]struct {
 	"troubles": {[]string{"switcher"}, "it looks and tells; where certificates and figures come from is the edge's"},
 	"collect":  {[]string{"switcher", "logfile"}, "it brings what a switcher.Runtime follows into files; it starts, stops and routes nothing"},
 
-	"postgres/backup":  {nil, "making a copy that can be trusted needs no knowledge of releases or migrations"},
+	"postgres/backup":  {[]string{"postgres/catalog", "switcher"}, "making a copy that can be trusted needs no knowledge of migrations; it tells failures and progress in the words of the switcher"},
 	"postgres/catalog": {nil, "what a database consists of can be read and kept without an opinion on it"},
 
 	"admin/dashboard": {[]string{"admin", "switcher", "language"}, "it shows what it is given and asks for operations, with the scopes of admin"},

@@ -1,0 +1,167 @@
+package backup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// DumpSchema returns the schema of a database as SQL, as pg_dump writes it.
+func (s *Store) DumpSchema(ctx context.Context, from *Server) (string, error) {
+	var sql bytes.Buffer
+	err := s.dumpSchema(ctx, from, &sql)
+	return sql.String(), err
+}
+
+func (s *Store) dumpSchema(ctx context.Context, from *Server, to *bytes.Buffer, args ...string) error {
+	tools, err := s.tools(ctx)
+	if err != nil {
+		return err
+	}
+	if err := suits(ctx, tools, from); err != nil {
+		return err
+	}
+	return command{program: tools.Dump, env: from.environment(), mask: from.mask, output: to,
+		args: append([]string{"--schema-only", "--no-password", fmt.Sprintf("--lock-wait-timeout=%d", lockWait.Milliseconds())}, args...)}.run(ctx)
+}
+
+func suits(ctx context.Context, tools Tools, server *Server) error {
+	conn, err := server.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var version int
+	if err := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
+		return sqlError(ctx, "asking the server for its version", err)
+	}
+	return tools.Suit(version)
+}
+
+// CopySchema makes the schema of a database in an empty one and returns what the
+// role of the target was not allowed to create there.
+func (s *Store) CopySchema(ctx context.Context, from, to *Server) (leftOut []string, err error) {
+	dir, err := os.MkdirTemp("", "bluegreen-schema-")
+	if err != nil {
+		return nil, fmt.Errorf("creating a folder for the schema: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	m := new(Manifest)
+	conn, err := from.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	at, err := survey(ctx, conn, m)
+	if err != nil {
+		return nil, err
+	}
+	defer at.end(ctx)
+	archive := filepath.Join(dir, "schema")
+	if err := s.dumpSchema(ctx, from, new(bytes.Buffer), "--format=custom", "--file="+archive, "--snapshot="+at.snapshot); err != nil {
+		return nil, err
+	}
+	l := &load{store: s, m: m, to: to, jobs: 1}
+	restored, err := l.run(ctx, archive)
+	return restored.LeftOut, err
+}
+
+// CopyRows copies the rows of tables, qualified as SQL writes them, into tables
+// that exist and are empty in another database, with the positions of all
+// sequences. Those that the source does not have are left out.
+func CopyRows(ctx context.Context, from, to *Server, tables []string) error {
+	source, err := from.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer source.Close(context.WithoutCancel(ctx))
+	target, err := to.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer target.Close(context.WithoutCancel(ctx))
+	read, err := source.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return sqlError(ctx, "copying rows", err)
+	}
+	defer func() { _ = read.Rollback(context.WithoutCancel(ctx)) }()
+	write, err := target.Begin(ctx)
+	if err != nil {
+		return sqlError(ctx, "copying rows", err)
+	}
+	defer func() { _ = write.Rollback(context.WithoutCancel(ctx)) }()
+	for _, table := range tables {
+		if err := copyTable(ctx, read, write, table); err != nil {
+			return sqlError(ctx, "copying the rows of "+table, err)
+		}
+	}
+	if err := copySequences(ctx, read, write); err != nil {
+		return sqlError(ctx, "copying the positions of sequences", err)
+	}
+	return sqlError(ctx, "copying rows", write.Commit(ctx))
+}
+
+func copyTable(ctx context.Context, from, to pgx.Tx, table string) error {
+	rows, err := from.Query(ctx, `SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum`, table)
+	if err != nil {
+		return err
+	}
+	columns, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(columns) == 0 {
+		return err
+	}
+	list := strings.Join(columns, ", ")
+	reading, writing := io.Pipe()
+	sent := make(chan error, 1)
+	go func() {
+		_, err := from.Conn().PgConn().CopyTo(ctx, writing, "COPY (SELECT "+list+" FROM "+table+") TO STDOUT")
+		_ = writing.CloseWithError(err)
+		sent <- err
+	}()
+	_, err = to.Conn().PgConn().CopyFrom(ctx, reading, "COPY "+table+" ("+list+") FROM STDIN")
+	_ = reading.CloseWithError(errors.New("the copy has ended"))
+	if sendErr := <-sent; sendErr != nil && err == nil {
+		err = sendErr
+	}
+	return err
+}
+
+func copySequences(ctx context.Context, from, to pgx.Tx) error {
+	rows, err := from.Query(ctx, `SELECT format('%I.%I', n.nspname, c.relname), pg_sequence_last_value(c.oid)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'S' AND pg_sequence_last_value(c.oid) IS NOT NULL AND `+ownRelation)
+	if err != nil {
+		return err
+	}
+	last := make(map[string]int64)
+	var name string
+	var value int64
+	if _, err := pgx.ForEachRow(rows, []any{&name, &value}, func() error { last[name] = value; return nil }); err != nil {
+		return err
+	}
+	for name, value := range last {
+		if _, err := to.Exec(ctx, "SELECT setval(to_regclass($1), $2) WHERE to_regclass($1) IS NOT NULL", name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Preflight returns the tools, or why they cannot read the server, before
+// anything is begun. A store with a command of its own needs none.
+func (s *Store) Preflight(ctx context.Context, from *Server) (Tools, error) {
+	if len(s.Command) > 0 {
+		return Tools{}, nil
+	}
+	tools, err := s.tools(ctx)
+	if err != nil {
+		return Tools{}, err
+	}
+	return tools, suits(ctx, tools, from)
+}
