@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
 	"sofiacall.com/bluegreen/switcher"
@@ -42,6 +43,11 @@ func (r *Runtime) Follow(ctx context.Context, instance string, after switcher.Cu
 	if err != nil {
 		return err
 	}
+	return r.read(ctx, found, after, take)
+}
+
+// read follows a container, as Follow does.
+func (r *Runtime) read(ctx context.Context, found *container.Summary, after switcher.Cursor, take func([]switcher.Line) error) error {
 	f := &follower{runtime: r, id: found.ID, take: take, cursor: after.Clone(), frames: fewFrames}
 	for pause := shortLook; ; pause = min(2*pause, longLook) {
 		running, err := f.running(ctx) // before the look, or its last words are missed

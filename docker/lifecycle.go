@@ -61,10 +61,13 @@ func (r *Runtime) setRestart(ctx context.Context, id string, policy container.Re
 	})
 }
 
-// Remove stops the instance and removes its container, with its output and
-// its anonymous volumes.
-func (r *Runtime) Remove(ctx context.Context, instance string) error {
-	found, err := r.find(ctx, instance)
+// Remove stops the instance or the job and removes its container, with its
+// output and its anonymous volumes.
+func (r *Runtime) Remove(ctx context.Context, id string) error {
+	found, err := r.find(ctx, id)
+	if err == nil && found == nil {
+		found, err = r.findJob(ctx, id)
+	}
 	if err != nil || found == nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 // List returns the app's containers of this owner, stopped ones too, in no
 // particular order.
 func (r *Runtime) List(ctx context.Context) ([]switcher.Instance, error) {
-	own, err := r.labelled(ctx, LabelApp+"="+r.options.App)
+	own, err := r.labelled(ctx, LabelApp+"="+r.options.App, LabelInstance)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,12 @@ import (
 	"sofiacall.com/bluegreen/switcher"
 )
 
+// TestMain is also the edge that the crash test kills.
 func TestMain(m *testing.M) {
+	if app := os.Getenv("TEST_EDGE_APP"); app != "" {
+		edge(app)
+		return
+	}
 	if code := m.Run(); code != 0 {
 		os.Exit(code)
 	}

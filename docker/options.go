@@ -24,6 +24,7 @@ const (
 	LabelCommit   = "com.sofiacall.bluegreen.commit"
 	LabelImage    = "com.sofiacall.bluegreen.image"
 	LabelOwner    = "com.sofiacall.bluegreen.owner"
+	LabelJob      = "com.sofiacall.bluegreen.job" // of a job's container, which has no colour and no instance
 )
 
 // Values of Options.Pull.

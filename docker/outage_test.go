@@ -25,7 +25,11 @@ func calls(r *docker.Runtime, spec switcher.Spec) map[string]func(context.Contex
 		"Wait":   func(ctx context.Context) error { return second(r.Wait(ctx, spec.Instance)) },
 		"Tail":   func(ctx context.Context) error { return second(r.Tail(ctx, spec.Instance, 5)) },
 		"Usage":  func(ctx context.Context) error { return second(r.Usage(ctx, spec.Instance)) },
-		"Prune":  func(ctx context.Context) error { return r.Prune(ctx, []string{spec.Release.ImageID}) },
+		"Once": func(ctx context.Context) error {
+			return second(r.Once(ctx, switcher.Job{ID: "j1", Release: spec.Release, Command: []string{"/server"}}, nil))
+		},
+		"Jobs":  func(ctx context.Context) error { return second(r.Jobs(ctx)) },
+		"Prune": func(ctx context.Context) error { return r.Prune(ctx, []string{spec.Release.ImageID}) },
 	}
 }
 

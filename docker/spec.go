@@ -24,28 +24,39 @@ import (
 // restart `no`: one that dies before it was healthy stays down, with its exit
 // code and its last words.
 func (r *Runtime) wanted(spec switcher.Spec) (client.ContainerCreateOptions, error) {
-	o := r.options
-	environment, err := o.environment(spec)
+	wanted, err := r.options.wanted(spec.Release, map[string]string{"BLUEGREEN_COLOUR": string(spec.Colour)})
+	if err != nil {
+		return wanted, err
+	}
+	inside, _ := network.PortFrom(uint16(r.options.Port), network.TCP)
+	outside := network.PortBinding{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: strconv.Itoa(spec.Port)}
+	wanted.Name = r.options.containerName(spec.Colour)
+	wanted.Config.Cmd = r.options.Command
+	wanted.Config.ExposedPorts = network.PortSet{inside: {}}
+	wanted.Config.Labels[LabelColour] = string(spec.Colour)
+	wanted.Config.Labels[LabelInstance] = spec.Instance
+	wanted.HostConfig.PortBindings = network.PortMap{inside: {outside}}
+	return wanted, nil
+}
+
+// wanted describes what all containers of the app have in common. Variables of
+// the caller win over all others.
+func (o Options) wanted(release switcher.Release, variables map[string]string) (client.ContainerCreateOptions, error) {
+	environment, err := o.environment(release, variables)
 	if err != nil {
 		return client.ContainerCreateOptions{}, err
 	}
-	inside, _ := network.PortFrom(uint16(o.Port), network.TCP)
-	outside := network.PortBinding{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: strconv.Itoa(spec.Port)}
 	grace := seconds(o.StopGracePeriod)
 	return client.ContainerCreateOptions{
-		Name: o.containerName(spec.Colour),
 		Config: &container.Config{
-			Image:        spec.Release.ImageID,
-			Cmd:          o.Command,
-			Env:          environment,
-			User:         o.User,
-			StopSignal:   o.StopSignal,
-			StopTimeout:  &grace,
-			ExposedPorts: network.PortSet{inside: {}},
-			Labels:       o.labels(spec),
+			Image:       release.ImageID,
+			Env:         environment,
+			User:        o.User,
+			StopSignal:  o.StopSignal,
+			StopTimeout: &grace,
+			Labels:      o.labels(release),
 		},
 		HostConfig: &container.HostConfig{
-			PortBindings:  network.PortMap{inside: {outside}},
 			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
 			SecurityOpt:   []string{"no-new-privileges"},
 			LogConfig: container.LogConfig{
@@ -63,14 +74,12 @@ func (r *Runtime) wanted(spec switcher.Spec) (client.ContainerCreateOptions, err
 	}, nil
 }
 
-func (o Options) labels(spec switcher.Spec) map[string]string {
+func (o Options) labels(release switcher.Release) map[string]string {
 	labels := map[string]string{
-		LabelApp:      o.App,
-		LabelColour:   string(spec.Colour),
-		LabelInstance: spec.Instance,
-		LabelRelease:  spec.Release.ID,
-		LabelCommit:   spec.Release.Commit,
-		LabelImage:    spec.Release.Image,
+		LabelApp:     o.App,
+		LabelRelease: release.ID,
+		LabelCommit:  release.Commit,
+		LabelImage:   release.Image,
 	}
 	if o.Owner != "" {
 		labels[LabelOwner] = o.Owner
@@ -87,15 +96,16 @@ func (o Options) mounts() []mount.Mount {
 }
 
 // environment returns the container's variables as NAME=value, sorted. Later
-// sources win: the files in their order, the configured ones, our own.
-func (o Options) environment(spec switcher.Spec) ([]string, error) {
+// sources win: the files in their order, the configured ones, our own, and those
+// of the caller.
+func (o Options) environment(release switcher.Release, more map[string]string) ([]string, error) {
 	variables, err := Variables(o.EnvFile, o.Environment)
 	if err != nil {
 		return nil, err
 	}
 	variables["BLUEGREEN_APP"] = o.App
-	variables["BLUEGREEN_COLOUR"] = string(spec.Colour)
-	variables["BLUEGREEN_RELEASE"] = spec.Release.ID
+	variables["BLUEGREEN_RELEASE"] = release.ID
+	maps.Copy(variables, more)
 
 	list := make([]string, 0, len(variables))
 	for _, name := range slices.Sorted(maps.Keys(variables)) {

@@ -96,6 +96,12 @@ func (r *Runtime) create(ctx context.Context, all []container.Summary, spec swit
 			return "", err
 		}
 	}
+	return r.make(ctx, wanted, spec.Release)
+}
+
+// make creates a container and joins it to the app's networks.
+func (r *Runtime) make(ctx context.Context, wanted client.ContainerCreateOptions, release switcher.Release) (id string, err error) {
+	name := wanted.Name
 	var created client.ContainerCreateResult
 	err = r.engine.call(ctx, "creating container "+name, func(ctx context.Context) (err error) {
 		created, err = r.engine.api.ContainerCreate(ctx, wanted)
@@ -107,7 +113,7 @@ func (r *Runtime) create(ctx context.Context, all []container.Summary, spec swit
 	case notFound(err):
 		return "", &switcher.Error{
 			Code: switcher.CodeFailed,
-			What: "image " + short(spec.Release.ImageID) + " of release " + spec.Release.String() + " is no longer on this machine",
+			What: "image " + short(release.ImageID) + " of release " + release.String() + " is no longer on this machine",
 			Hint: "deploy it again",
 			Err:  err,
 		}
@@ -151,16 +157,19 @@ func (r *Runtime) connect(ctx context.Context, id string) error {
 
 // run starts the process of an existing container.
 func (r *Runtime) run(ctx context.Context, id string, spec switcher.Spec) error {
-	name := r.options.containerName(spec.Colour)
-	err := r.engine.call(ctx, "starting container "+name, func(ctx context.Context) error {
-		_, err := r.engine.api.ContainerStart(ctx, id, client.ContainerStartOptions{})
-		return err
-	})
+	err := r.launch(ctx, id, r.options.containerName(spec.Colour))
 	if err != nil && portTaken(err) {
 		return refused("see what holds it and stop it, or give the slot another port (slots.<colour>.port)",
 			"port %d of the %s slot was taken just now: %v", spec.Port, spec.Colour, err)
 	}
 	return err
+}
+
+func (r *Runtime) launch(ctx context.Context, id, name string) error {
+	return r.engine.call(ctx, "starting container "+name, func(ctx context.Context) error {
+		_, err := r.engine.api.ContainerStart(ctx, id, client.ContainerStartOptions{})
+		return err
+	})
 }
 
 // portTaken recognises the engine's words for a port that is in use; there is

@@ -118,7 +118,7 @@ func (w *watch) subscribe(ctx context.Context, o client.EventsListOptions) (clie
 
 // look compares the containers with what was told of them.
 func (w *watch) look(ctx context.Context) error {
-	own, err := w.runtime.labelled(ctx, LabelApp+"="+w.runtime.options.App)
+	own, err := w.runtime.labelled(ctx, LabelApp+"="+w.runtime.options.App, LabelInstance)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,11 @@ import (
 // edge starts instance i1 in dir, says so, and waits to be killed.
 func edge(dir string) {
 	r, err := New(options(dir, strings.Split(os.Getenv("TEST_EDGE_COMMAND"), "\x1f")))
+	if err == nil && os.Getenv("TEST_EDGE_JOB") != "" {
+		_, err = r.Once(context.Background(), job(os.Getenv("TEST_EDGE_JOB")), func(l switcher.Line) { fmt.Println(string(l.Text)) })
+		fmt.Println("ended:", err)
+		return
+	}
 	if err == nil {
 		err = r.Start(context.Background(), switcher.Spec{Instance: "i1", Colour: switcher.Blue, Port: 1, Release: switcher.Release{ID: "r1"}})
 	}

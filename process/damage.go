@@ -47,17 +47,20 @@ func (r *Runtime) rebuild(instance string) (record, bool) {
 		}
 		time.Sleep(pause)
 	}
+	if _, err := os.Stat(r.endPath(instance)); err == nil { // a job that has ended
+		return record{App: r.app, Instance: instance, State: running, Job: true}, true
+	}
 	return record{}, false
 }
 
 // recordOf is the record of an instance by what its processes were told.
 // Whether it was kept is not known: that is for the switcher to say again.
 func recordOf(told map[string]string, leader identity) record {
-	port, _ := strconv.Atoi(told[envPort]) // 0 if the command has changed it
+	port, _ := strconv.Atoi(told[envPort]) // 0 of a job, or if the command has changed it
 	rec := record{
 		App: told[envApp], Instance: told[envInstance], Colour: switcher.Colour(told[envColour]),
 		Release: told[envRelease], Commit: told[envCommit], Port: port,
-		State: running, Process: leader,
+		State: running, Process: leader, Job: told[envJob] != "",
 	}
 	if leader.PID == 0 { // only remains of it, which adopt ends
 		rec.State = starting

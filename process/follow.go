@@ -40,16 +40,21 @@ func (r *Runtime) Follow(ctx context.Context, id string, after switcher.Cursor, 
 	if err != nil {
 		return err
 	}
-	f := &follower{take: take, offset: after[switcher.Output].Offset}
+	return r.read(ctx, in, &follower{take: take, offset: after[switcher.Output].Offset})
+}
+
+// read follows an instance or a job to the end of its output.
+func (r *Runtime) read(ctx context.Context, in *instance, f *follower) error {
+	id := in.record().Instance
 	defer f.close()
 	for pause := shortLook; ; pause = min(2*pause, longLook) {
 		ended := in.running() == nil && !in.record().Kept // before the look, or its last words are missed
 		if in.gone() {
-			return fmt.Errorf("instance %s was removed", id)
+			return fmt.Errorf("%s was removed", id)
 		}
 		found, err := f.look(r.outputPath(id), ended)
 		if err != nil {
-			return fmt.Errorf("following the output of instance %s: %w", id, err)
+			return fmt.Errorf("following the output of %s: %w", id, err)
 		}
 		if err := f.punch(); err != nil && !f.unpunched {
 			f.unpunched = true
@@ -78,6 +83,7 @@ type follower struct {
 	file      *os.File
 	offset    int64 // of the first byte that was not passed on
 	punched   int64 // below it there is a hole
+	whole     bool  // nothing is given back, for it may be read again
 	unpunched bool  // the file system cannot do that
 	buffer    []byte
 	lines     []switcher.Line
@@ -158,7 +164,7 @@ func (f *follower) split(data []byte, last bool) (taken int) {
 // file and goes on writing at the end.
 func (f *follower) punch() error {
 	until := (f.offset - keptOutput) &^ (punchAt - 1)
-	if f.file == nil || until <= f.punched {
+	if f.file == nil || f.whole || until <= f.punched {
 		return nil
 	}
 	err := unix.Fallocate(int(f.file.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, until)

@@ -15,10 +15,13 @@ import (
 // script runs a shell script as the backend.
 func script(text string) []string { return []string{"/bin/sh", "-c", text} }
 
+// keeper is the name under which the test binary keeps a job.
+const keeper = "keeper-of-jobs"
+
 const serve = "echo ready; exec sleep 60"
 
 func options(dir string, command []string) Options {
-	return Options{App: "chat", Dir: dir, Command: command, StopGracePeriod: 5 * time.Second}
+	return Options{App: "chat", Dir: dir, Command: command, StopGracePeriod: 5 * time.Second, Keeper: []string{keeper}}
 }
 
 func open(t *testing.T, o Options) *Runtime {

@@ -59,7 +59,7 @@ func ended(fd int) bool {
 // whose start was cut short, and watches it. The caller holds the turn, or is New.
 func (r *Runtime) adopt(in *instance) {
 	rec := in.record()
-	if in.running() != nil || rec.State == stopped {
+	if in.running() != nil || rec.State == stopped || rec.State == unborn {
 		return
 	}
 	leader := rec.Process
@@ -73,7 +73,11 @@ func (r *Runtime) adopt(in *instance) {
 	}
 	r.sweep(rec.Instance)
 	if rec.State == running {
-		r.record(in, func(rec *record) { rec.State, rec.ExitCode = stopped, switcher.ExitUnknown })
+		code := switcher.ExitUnknown
+		if rec.Job {
+			code = r.end(rec.Instance).code
+		}
+		r.record(in, func(rec *record) { rec.State, rec.ExitCode = stopped, code })
 	}
 }
 
@@ -146,6 +150,9 @@ func (r *Runtime) bury(in *instance, life *run) {
 		code = reap(life.pid)
 	}
 	r.sweep(rec.Instance)
+	if rec.Job {
+		code = r.end(rec.Instance).code
+	}
 	r.record(in, func(rec *record) { rec.State, rec.ExitCode = stopped, code })
 	in.mu.Lock()
 	in.run = nil
@@ -164,7 +171,7 @@ func isChild(pid int) bool {
 	}
 }
 
-// reap waits for a child that has ended. A death by signal counts like a shell does.
+// reap waits for a child that has ended.
 func reap(pid int) int {
 	var status syscall.WaitStatus
 	for {
@@ -174,10 +181,8 @@ func reap(pid int) int {
 			continue
 		case err != nil:
 			return switcher.ExitUnknown
-		case status.Signaled():
-			return 128 + int(status.Signal())
 		}
-		return status.ExitStatus()
+		return exitCodeOf(status)
 	}
 }
 

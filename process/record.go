@@ -26,6 +26,7 @@ type record struct {
 	Kept     bool            `json:"kept"`               // to be started again when it dies
 	Restarts int             `json:"restarts,omitempty"` // how often it was
 	ExitCode int             `json:"exit_code"`          // meaningful when stopped
+	Job      bool            `json:"job,omitempty"`      // it runs once, and is no instance of a slot
 }
 
 type state string
@@ -34,6 +35,7 @@ const (
 	starting state = "starting" // a process may exist; it carries the marker
 	running  state = "running"
 	stopped  state = "stopped"
+	unborn   state = "" // of a job that was not started yet; never on disk
 )
 
 const recordSuffix = ".json"
@@ -50,6 +52,7 @@ func checkID(id string) error {
 
 func (r *Runtime) recordPath(id string) string { return filepath.Join(r.dir, id+recordSuffix) }
 func (r *Runtime) outputPath(id string) string { return filepath.Join(r.dir, id+".log") }
+func (r *Runtime) endPath(id string) string    { return filepath.Join(r.dir, id+".end") }
 
 // write replaces the record on disk: after a crash it is the old or the new
 // one, never a part of it.

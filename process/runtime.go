@@ -31,6 +31,9 @@ type Options struct {
 	// Command is the program and its arguments; required. A name without a
 	// slash is looked up in PATH, one with a slash is relative to Directory.
 	Command []string
+	// Keeper is how this very program is called, name first, so that it calls Keep
+	// with the arguments that are added; without it there are no jobs.
+	Keeper []string
 	// Directory is where the command is started; empty means where the edge was.
 	Directory string
 	// Environment is added to the few variables that every instance gets.
@@ -50,6 +53,7 @@ type Runtime struct {
 	app         string
 	dir         string
 	command     []string
+	keeper      []string
 	directory   string
 	environment map[string]string
 	grace       time.Duration
@@ -90,6 +94,7 @@ func New(options Options) (*Runtime, error) {
 		app:         options.App,
 		dir:         dir,
 		command:     slices.Clone(options.Command),
+		keeper:      slices.Clone(options.Keeper),
 		directory:   options.Directory,
 		environment: environment(options.Environment),
 		grace:       options.StopGracePeriod,
@@ -151,7 +156,7 @@ func (r *Runtime) load() error {
 // the artifact's ID is the SHA-256 of the executable. Unlike an image it is
 // not frozen: an instance started later runs what is there then.
 func (r *Runtime) Fetch(ctx context.Context, image string, report func(switcher.Progress)) (switcher.Artifact, error) {
-	path, err := r.executable()
+	path, err := r.program()
 	if err != nil {
 		return switcher.Artifact{}, err
 	}
@@ -173,16 +178,9 @@ func (r *Runtime) Fetch(ctx context.Context, image string, report func(switcher.
 // Prune does nothing: the only artifact is the command, which is not ours.
 func (r *Runtime) Prune(context.Context, []string) error { return nil }
 
-// executable returns the absolute path of the command.
-func (r *Runtime) executable() (string, error) {
-	name := r.command[0]
-	if strings.Contains(name, "/") && !filepath.IsAbs(name) {
-		name = filepath.Join(r.directory, name)
-	}
-	path, err := exec.LookPath(name)
-	if err == nil {
-		path, err = filepath.Abs(path)
-	}
+// program returns the absolute path of the command.
+func (r *Runtime) program() (string, error) {
+	path, err := r.executable(r.command[0])
 	if err != nil {
 		return "", &switcher.Error{
 			Code: switcher.CodeFailed,
@@ -194,9 +192,30 @@ func (r *Runtime) executable() (string, error) {
 	return path, nil
 }
 
-// find returns the instance of that id: nil if there is none, an error if it
-// is another app's.
+// executable returns the absolute path of a program.
+func (r *Runtime) executable(name string) (string, error) {
+	if strings.Contains(name, "/") && !filepath.IsAbs(name) {
+		name = filepath.Join(r.directory, name)
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
+}
+
+// find returns the instance of that id: nil if there is none, or if it is a job,
+// an error if it is another app's.
 func (r *Runtime) find(id string) (*instance, error) {
+	in, err := r.findAny(id)
+	if in != nil && in.record().Job {
+		return nil, nil
+	}
+	return in, err
+}
+
+// findAny returns the instance or the job of that id, as find does.
+func (r *Runtime) findAny(id string) (*instance, error) {
 	if err := checkID(id); err != nil {
 		return nil, err
 	}

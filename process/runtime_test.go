@@ -19,8 +19,11 @@ import (
 	"sofiacall.com/bluegreen/switcher"
 )
 
-// TestMain is also the edge that the crash tests kill.
+// TestMain is also the edge that the crash tests kill, and the keeper of jobs.
 func TestMain(m *testing.M) {
+	if os.Args[0] == keeper {
+		os.Exit(Keep(os.Args[1:]))
+	}
 	if dir := os.Getenv("TEST_EDGE_DIR"); dir != "" {
 		edge(dir)
 		return

@@ -25,6 +25,7 @@ const (
 	envCommit   = "BLUEGREEN_COMMIT"
 	envInstance = "BLUEGREEN_INSTANCE"
 	envRecords  = "BLUEGREEN_RECORDS"
+	envJob      = "BLUEGREEN_JOB" // its id, of a job: in place of colour and port
 	envPort     = "PORT"
 )
 
@@ -34,7 +35,7 @@ func (r *Runtime) Check(ctx context.Context, spec switcher.Spec) error {
 	if _, err := r.find(spec.Instance); err != nil {
 		return err
 	}
-	if _, err := r.executable(); err != nil {
+	if _, err := r.program(); err != nil {
 		return err
 	}
 	return r.refuseForeign(ctx, spec.Port)
@@ -84,20 +85,28 @@ func (r *Runtime) claim(spec switcher.Spec) (*instance, error) {
 	if r.open.Err() != nil {
 		return nil, errClosed
 	}
-	in, err := r.find(spec.Instance)
-	if in != nil || err != nil {
-		return in, err
+	in, err := r.findAny(spec.Instance)
+	if in == nil && err == nil {
+		in = r.add(record{App: r.app, Instance: spec.Instance, State: stopped, ExitCode: switcher.ExitUnknown})
 	}
+	if in != nil && in.record().Job {
+		return nil, &switcher.Error{Code: switcher.CodeRefused, What: spec.Instance + " is a job, no instance"}
+	}
+	return in, err
+}
+
+// add makes an instance of a record, unless there is one of that id by now.
+func (r *Runtime) add(rec record) *instance {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if in := r.instances[spec.Instance]; in != nil {
-		return in, nil
+	if in := r.instances[rec.Instance]; in != nil {
+		return in
 	}
-	in = newInstance(record{App: r.app, Instance: spec.Instance, State: stopped, ExitCode: switcher.ExitUnknown})
-	_, err = os.Lstat(r.outputPath(spec.Instance))
+	in := newInstance(rec)
+	_, err := os.Lstat(r.outputPath(rec.Instance))
 	in.fresh = errors.Is(err, fs.ErrNotExist) // else its record was damaged
-	r.instances[spec.Instance] = in
-	return in, nil
+	r.instances[rec.Instance] = in
+	return in
 }
 
 // launch records what is started, then starts it.
@@ -115,17 +124,30 @@ func (r *Runtime) launch(ctx context.Context, in *instance, spec switcher.Spec) 
 	return r.spawn(in)
 }
 
-// spawn starts the process of a recorded instance. A crash at any point leaves
-// either no process, or one that the record or its mark leads to.
+// spawn starts the process of a recorded instance.
 func (r *Runtime) spawn(in *instance) error {
-	path, err := r.executable()
+	path, err := r.program()
 	if err != nil {
 		return err
 	}
+	return r.run(in, program{path: path, argv: r.command})
+}
+
+// program is what is run as an instance or a job.
+type program struct {
+	path  string
+	argv  []string
+	more  map[string]string // variables in addition to those of every instance
+	files []*os.File        // from descriptor 3 on
+}
+
+// run starts a process. A crash at any point leaves either none, or one that
+// the record or its mark leads to.
+func (r *Runtime) run(in *instance, p program) error {
 	if err := r.change(in, func(rec *record) { rec.State, rec.Process = starting, identity{} }); err != nil {
 		return err
 	}
-	pid, fd, err := r.fork(path, in.record())
+	pid, fd, err := r.fork(p, in.record())
 	if err != nil {
 		return errors.Join(err, r.change(in, func(rec *record) { rec.State = stopped }))
 	}
@@ -140,9 +162,9 @@ func (r *Runtime) spawn(in *instance) error {
 	return nil
 }
 
-// fork runs the command in a process group of its own, with nothing of the
-// edge's but the output file.
-func (r *Runtime) fork(path string, rec record) (int, *processFD, error) {
+// fork runs a program in a process group of its own, with nothing of the edge's
+// but the output file and those that the program names.
+func (r *Runtime) fork(p program, rec record) (int, *processFD, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return 0, nil, err
@@ -154,21 +176,25 @@ func (r *Runtime) fork(path string, rec record) (int, *processFD, error) {
 	}
 	defer output.Close()
 
+	files := []uintptr{null.Fd(), output.Fd(), output.Fd()}
+	for _, file := range p.files {
+		files = append(files, file.Fd())
+	}
 	raw := -1
-	pid, err := syscall.ForkExec(path, r.command, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(p.path, p.argv, &syscall.ProcAttr{
 		Dir:   r.directory,
-		Env:   r.environ(rec),
-		Files: []uintptr{null.Fd(), output.Fd(), output.Fd()},
+		Env:   r.environ(rec, p.more),
+		Files: files,
 		Sys:   &syscall.SysProcAttr{Setpgid: true, PidFD: &raw},
 	})
 	if err != nil {
-		return 0, nil, fmt.Errorf("starting %s: %w", path, err)
+		return 0, nil, fmt.Errorf("starting %s: %w", p.path, err)
 	}
 	fd, err := newProcessFD(pid, raw)
 	if err != nil {
 		syscall.Kill(-pid, syscall.SIGKILL)
 		syscall.Wait4(pid, nil, 0, nil)
-		return 0, nil, fmt.Errorf("watching %s: %w", path, err)
+		return 0, nil, fmt.Errorf("watching %s: %w", p.path, err)
 	}
 	return pid, fd, nil
 }
@@ -186,17 +212,23 @@ func environment(configured map[string]string) map[string]string {
 	return env
 }
 
-func (r *Runtime) environ(rec record) []string {
+// environ returns the variables of an instance or a job; by its mark it is found
+// again, so that nothing may be in the place of that.
+func (r *Runtime) environ(rec record, more map[string]string) []string {
 	env := maps.Clone(r.environment)
+	maps.Copy(env, more)
 	maps.Copy(env, map[string]string{
 		envApp:      rec.App,
-		envColour:   string(rec.Colour),
 		envRelease:  rec.Release,
 		envCommit:   rec.Commit,
 		envInstance: rec.Instance,
 		envRecords:  r.dir,
-		envPort:     strconv.Itoa(rec.Port),
 	})
+	if rec.Job {
+		env[envJob] = rec.Instance
+	} else {
+		env[envColour], env[envPort] = string(rec.Colour), strconv.Itoa(rec.Port)
+	}
 	list := make([]string, 0, len(env))
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		list = append(list, name+"="+env[name])
@@ -262,7 +294,7 @@ func (r *Runtime) ownerOf(pid int) string {
 	}
 	told := variables(pid)
 	id := told[envInstance]
-	if in, _ := r.find(id); in != nil && r.isMark(told, id) {
+	if in, _ := r.findAny(id); in != nil && r.isMark(told, id) {
 		return id
 	}
 	return ""

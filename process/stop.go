@@ -86,9 +86,9 @@ func (r *Runtime) ends(ctx context.Context, life *run, atMost time.Duration) boo
 	return false
 }
 
-// Remove stops the instance and deletes its output, then its record.
+// Remove stops the instance or the job and deletes its output, then its record.
 func (r *Runtime) Remove(ctx context.Context, id string) error {
-	in, err := r.find(id)
+	in, err := r.findAny(id)
 	if in == nil || err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (r *Runtime) Remove(ctx context.Context, id string) error {
 // forget deletes all of an instance that does not run.
 func (r *Runtime) forget(in *instance) error {
 	id := in.record().Instance
-	for _, path := range []string{r.outputPath(id), r.recordPath(id)} {
+	for _, path := range []string{r.outputPath(id), r.endPath(id), r.recordPath(id)} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing instance %s: %w", id, err)
 		}
@@ -123,6 +123,9 @@ func (r *Runtime) forget(in *instance) error {
 func (r *Runtime) List(ctx context.Context) ([]switcher.Instance, error) {
 	list := []switcher.Instance{}
 	for _, in := range r.all() {
+		if in.record().Job {
+			continue
+		}
 		if in.record().State == starting && in.running() == nil {
 			if err := in.take(ctx); err != nil {
 				return nil, err
@@ -188,7 +191,7 @@ func (r *Runtime) Tail(_ context.Context, id string, n int) ([]string, error) {
 // mask hides the configured variables, and those of a process that an earlier
 // configuration has started.
 func (r *Runtime) mask(in *instance) switcher.Mask {
-	environment := r.environ(in.record())
+	environment := r.environ(in.record(), nil)
 	if life := in.running(); life != nil {
 		for name, value := range variables(life.pid) {
 			environment = append(environment, name+"="+value)

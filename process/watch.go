@@ -19,7 +19,7 @@ func (r *Runtime) Watch(ctx context.Context, tell func(switcher.Incident)) error
 	w := &watcher{tell: tell, known: make(map[*run]bool)}
 	r.telling.Lock()
 	for _, in := range r.all() {
-		if life := in.running(); life != nil {
+		if life := in.running(); life != nil && !in.record().Job {
 			w.started(in, life)
 		}
 	}
@@ -42,6 +42,9 @@ func (w *watcher) started(in *instance, life *run) {
 }
 
 func (r *Runtime) tellStarted(in *instance, life *run) {
+	if in.record().Job {
+		return
+	}
 	r.telling.Lock()
 	defer r.telling.Unlock()
 	for w := range r.watchers {

@@ -10,7 +10,8 @@ type Jobs interface {
 	// A job of that id which exists already is not run again: Once attaches to it,
 	// tells its lines from the first on, and waits for it. When ctx ends the job
 	// goes on; Remove ends it. One that has ended is removed with its output once
-	// both were told.
+	// both were told. An end of which nobody can tell the exit code is an error,
+	// never a 0.
 	Once(ctx context.Context, job Job, take func(Line)) (exitCode int, err error)
 
 	// Jobs returns the ids of the app's jobs that exist, also of ended ones whose
@@ -25,6 +26,6 @@ type Jobs interface {
 type Job struct {
 	ID          string
 	Release     Release
-	Command     []string          // in place of the instance's
+	Command     []string          // in place of the instance's; empty: attach to one that exists, or fail
 	Environment map[string]string // in addition to the instance's, over which it wins
 }

@@ -9,8 +9,11 @@ import "context"
 //
 // Everything is keyed by the instance id, which the switcher chooses and
 // records before Start, so that after a crash no instance is without an owner.
-// One-off runs and image loading will be further methods under the same key.
+// Jobs have ids of the same kind, and no job is an instance: of the methods here
+// only Remove knows them.
 type Runtime interface {
+	Jobs
+
 	// Fetch makes what image names present on this machine, by pulling it or
 	// by using what is there, and reports progress as it goes. The returned
 	// artifact's ID is what Start starts.

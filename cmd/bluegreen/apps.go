@@ -96,7 +96,7 @@ func (e *edge) newRuntime(app *config.App) (closingRuntime, error) {
 	if app.Runtime == config.RuntimeProcess {
 		return process.New(process.Options{
 			App: app.Name, Dir: filepath.Join(e.config.State.Dir, "processes", app.Name),
-			Command: app.Process.Command, Directory: app.Process.Directory, Environment: app.Process.Environment,
+			Command: app.Process.Command, Keeper: []string{"bluegreen", keepJob}, Directory: app.Process.Directory, Environment: app.Process.Environment,
 			StopGracePeriod: app.Process.StopGracePeriod, StopSignal: app.Process.StopSignal, Logger: e.log,
 		})
 	}

@@ -43,7 +43,11 @@ func (r brokenRuntime) Tail(context.Context, string, int) ([]string, error) { re
 func (r brokenRuntime) Usage(context.Context, string) (switcher.Usage, error) {
 	return switcher.Usage{}, r.reason
 }
-func (r brokenRuntime) Prune(context.Context, []string) error { return r.reason }
+func (r brokenRuntime) Once(context.Context, switcher.Job, func(switcher.Line)) (int, error) {
+	return 0, r.reason
+}
+func (r brokenRuntime) Jobs(context.Context) ([]string, error) { return nil, r.reason }
+func (r brokenRuntime) Prune(context.Context, []string) error  { return r.reason }
 func (r brokenRuntime) Follow(context.Context, string, switcher.Cursor, func([]switcher.Line) error) error {
 	return r.reason
 }

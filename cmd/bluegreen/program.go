@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"sofiacall.com/bluegreen/process"
 )
 
 // program is one invocation of bluegreen. Tests run the real one.
@@ -28,12 +30,19 @@ type program struct {
 	began bool // the command line was understood; errors from here on are not usage errors
 }
 
+// keepJob is the argument after which this program keeps a job of a process
+// runtime. It is no command, for nobody else is to give it.
+const keepJob = "keep-job"
+
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string) int {
 	return runWith(ctx, args, stdin, stdout, stderr, environ, nil)
 }
 
 func runWith(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string, failpoint func(string)) int {
+	if len(args) > 0 && args[0] == keepJob {
+		return process.Keep(args[1:])
+	}
 	p := &program{stdin: stdin, environ: environ, failpoint: failpoint}
 	p.stdout, p.stderr = newTerminal(stdout, p.env), newTerminal(stderr, p.env)
 	root := p.newCommand()

@@ -19,7 +19,9 @@ import (
 func main() {
 	release := flag.String("release", "unnamed", "what / answers with")
 	port := flag.Int("port", defaultPort(), "port to listen on; default $PORT, or 3000")
-	exit := flag.Int("exit", -1, "say two lines and exit with this code")
+	exit := flag.Int("exit", -1, "write the numbered lines, say two more and exit with this code")
+	environment := flag.Bool("environment", false, "write the environment, a variable in a line")
+	eat := flag.Bool("eat", false, "eat up to a gibibyte of memory before anything else")
 	unhealthy := flag.Bool("unhealthy", false, "answer 503 to every health check")
 	slow := flag.Duration("slow", 0, "time before it listens, or exits")
 	lingers := flag.Bool("lingers", false, "ignore the stop signal")
@@ -30,7 +32,14 @@ func main() {
 	log.SetFlags(0)
 	log.SetOutput(os.Stdout)
 	log.Printf("release %s begins", *release)
+	if *environment {
+		log.Print(strings.Join(os.Environ(), "\n"))
+	}
+	if *eat {
+		log.Print("ate ", gorge(), " MB")
+	}
 	if *exit >= 0 {
+		number(*lines, *pace)
 		time.Sleep(*slow)
 		fmt.Fprintln(os.Stderr, "fatal: cannot go on")
 		os.Exit(*exit)
@@ -74,6 +83,15 @@ func number(lines int, pace time.Duration) {
 	}
 }
 
+// gorge eats a gibibyte, if it may.
+func gorge() (megabytes int) {
+	var eaten [][]byte
+	for range 1 << 10 {
+		eaten = append(eaten, bytes.Repeat([]byte{1}, 1<<20))
+	}
+	return len(eaten)
+}
+
 func routes(release string, unhealthy bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, release) })
@@ -103,11 +121,7 @@ func routes(release string, unhealthy bool) http.Handler {
 	})
 	mux.HandleFunc("/eat", func(w http.ResponseWriter, r *http.Request) {
 		log.Print("eats memory as told")
-		var eaten [][]byte
-		for range 1 << 10 { // a gibibyte at most
-			eaten = append(eaten, bytes.Repeat([]byte{1}, 1<<20))
-		}
-		fmt.Fprintln(w, "ate", len(eaten), "MB")
+		fmt.Fprintln(w, "ate", gorge(), "MB")
 	})
 	mux.HandleFunc("/exit", func(w http.ResponseWriter, r *http.Request) {
 		code, _ := strconv.Atoi(r.FormValue("code"))
