@@ -47,10 +47,11 @@ type Obstacle struct {
 
 // TableLoss is what a restore takes back in one table.
 type TableLoss struct {
-	Table    string `json:"table"` // empty: tables that are no longer there
-	Inserted int64  `json:"inserted"`
-	Updated  int64  `json:"updated"`
-	Deleted  int64  `json:"deleted"`
+	Table    string   `json:"table"`          // empty: those in Gone together
+	Gone     []string `json:"gone,omitempty"` // tables that are no longer there
+	Inserted int64    `json:"inserted"`
+	Updated  int64    `json:"updated"`
+	Deleted  int64    `json:"deleted"`
 }
 
 // Total is the number of rows written.
