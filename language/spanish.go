@@ -15,7 +15,7 @@ var spanish = sync.OnceValue(func() *Language {
 		code: "es", point: ",", thousands: "\u202f", together: 10000, // the Academy's way
 		units: units{days: "días", ago: "hace %s", now: "ahora mismo"},
 	}
-	for _, table := range []map[string]string{colours(), states(), steps(), results(), reasons(), causes(), figures()} {
+	for _, table := range []map[string]string{colours(), states(), steps(), results(), reasons(), causes(), figures(), databases()} {
 		for _, english := range slices.Sorted(maps.Keys(table)) {
 			l.phrases = append(l.phrases, phrase{regexp.MustCompile(`^(?:` + english + `)$`), table[english]})
 		}

@@ -168,6 +168,12 @@ func (t teller) app(a App) {
 	if a.Verdict != "" {
 		t.oneOf(names.verdict, t.metrics.options.Verdicts, a.Verdict, a.Name)
 	}
+	if d := a.Database; d != nil {
+		t.tell(names.database, truth(d.Up), a.Name)
+		if !d.Backup.IsZero() {
+			t.tell(names.backupAge, time.Since(d.Backup).Seconds(), a.Name)
+		}
+	}
 	t.oneOf(names.phase, t.metrics.options.Phases, a.Phase, a.Name)
 	for colour, slot := range a.Slots {
 		t.slotState(a.Name, colour, slot)

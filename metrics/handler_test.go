@@ -35,6 +35,7 @@ func testState() State {
 			},
 			Drain:     &Drain{Colour: "green", InFlight: 1, Upgraded: 4, CutRequests: 5, CutUpgraded: 6},
 			LinesLost: map[string]int64{"access-blue": 7},
+			Database:  &Database{Up: true, Backup: time.Now().Add(-time.Hour)},
 		}},
 		Disks:        map[string]float64{"logs": 0.75},
 		Certificates: []Certificate{{Host: "shop.example.com", NotAfter: time.Unix(1_900_000_000, 0), OK: true}, {Host: "none.example.com"}},
@@ -162,6 +163,7 @@ func TestEverythingIsTold(t *testing.T) {
 			{5, "drain_cut", []string{"colour", "green", "kind", "requests"}},
 			{1_900_000_000, "certificate_expiry_timestamp_seconds", []string{"host", "shop.example.com"}},
 			{0, "certificate_ok", []string{"host", "none.example.com"}},
+			{1, "database_up", []string{"app", "shop"}},
 			{7, "log_lines_lost_total", []string{"file", "access-blue"}},
 		} {
 			if got := value(t, told, namespace+c.name, c.labels...); got != c.want {
@@ -173,6 +175,9 @@ func TestEverythingIsTold(t *testing.T) {
 			if h.GetSampleCount() == 0 || len(h.Bucket) < classicBuckets || (accept == protobuf) != (len(h.PositiveSpan) > 0) {
 				t.Errorf("%s is %v", name, h)
 			}
+		}
+		if age := value(t, told, namespace+"backup_age_seconds", "app", "shop"); age < 3600 || age > 3700 {
+			t.Errorf("the backup is %v s old", age)
 		}
 		for _, name := range []string{"go_goroutines", "process_cpu_seconds_total"} {
 			if told[name] == nil {

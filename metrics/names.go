@@ -37,6 +37,7 @@ var names = struct {
 	build, up, attention, phase, route, slot, release, rollback, bakeEnd, verdict, paused, maintenance family
 	inFlight, upgraded, health, latency, failures                                                      family
 	cpu, memory, memoryLimit, restarts                                                                 family
+	database, backupAge                                                                                family
 	draining, drainLeft, drainCut, operations, certificate, certificateOK, linesLost, diskUsed         family
 }{
 	requests: counter("requests_total", "Requests that the release in a slot answered, or failed to answer, by class of the status.",
@@ -72,6 +73,9 @@ var names = struct {
 	verdict:     gauge("bake_verdict", "1 for what the figures of the bake that goes on say so far: good, bad or undecided.", "app", "verdict"),
 	paused:      gauge("paused", "Whether production is paused.", "app"),
 	maintenance: gauge("maintenance", "Whether production shows the maintenance page.", "app"),
+
+	database:  gauge("database_up", "Whether the database answers the app; absent without one.", "app"),
+	backupAge: gauge("backup_age_seconds", "How old the newest backup of the database is; absent without one.", "app"),
 
 	inFlight: gauge("requests_in_flight", "Requests that a slot serves now, of both routes.", "app", "colour"),
 	upgraded: gauge("upgraded", "WebSockets and event streams that are open on a slot now, of both routes.", "app", "colour"),

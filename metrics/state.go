@@ -24,7 +24,14 @@ type App struct {
 	Paused      bool
 	Maintenance bool
 	Drain       *Drain
+	Database    *Database        // nil: the app has none
 	LinesLost   map[string]int64 // since the edge was started, by file
+}
+
+// Database is the state of an app's database.
+type Database struct {
+	Up     bool      // it answers
+	Backup time.Time // what the newest backup holds is of that moment; zero: there is none
 }
 
 // Slot is the state of one slot.

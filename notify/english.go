@@ -67,6 +67,18 @@ func englishTitle(f facts) string {
 		said = f.subject + what(" cannot be written", " still cannot be written", " is written again")
 	case switcher.NoticeErrorRate:
 		said = "production" + what(" fails too often", " still fails too often", " answers as it should again")
+	case switcher.NoticeDatabase:
+		said = "the database" + what(" does not answer", " still does not answer", " answers again")
+		if f.returned && f.stage == Began {
+			said = "the database again does not answer"
+		}
+	case switcher.NoticeSchema:
+		said = "the schema of the database" + what(" was changed by hand", " is still not as it was deployed", " is as it should be again")
+		if f.colour != "" {
+			said = slot + what(" cannot live with the schema of the database", " still cannot live with the schema of the database", " and the schema of the database fit again")
+		}
+	case switcher.NoticeBackup:
+		said = what("there is no good backup of the database", "there is still no good backup of the database", "the database has a good backup again")
 	case switcher.NoticeStuck:
 		said = what("somebody must look", "somebody must still look", "nobody has to look any more")
 	case switcher.NoticeReady:
@@ -125,6 +137,19 @@ func englishAdvice(f facts) []advice {
 		return []advice{
 			advise("compare both releases", "bluegreen compare"+f.flags), logs,
 			advise("if the last switch is to blame, go back", "bluegreen rollback"+f.flags),
+		}
+	case switcher.NoticeDatabase:
+		return []advice{advise("production stays where it is, and nothing is deployed until it answers", "bluegreen status"+f.flags)}
+	case switcher.NoticeSchema:
+		check := advise("see what is different, and the safe way to change it", "bluegreen db check"+f.flags)
+		if f.colour != "" {
+			return []advice{check, advise("going back is only possible finding by finding", "bluegreen rollback --allow ID --reason TEXT"+f.flags)}
+		}
+		return []advice{check, advise("if it is to stay so", "bluegreen db accept"+f.flags)}
+	case switcher.NoticeBackup:
+		return []advice{
+			advise("make one now, and see why it fails", "bluegreen db backup"+f.flags),
+			advise("see which ones there are", "bluegreen db backups"+f.flags),
 		}
 	case switcher.NoticeStuck:
 		return []advice{

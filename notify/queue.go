@@ -192,7 +192,7 @@ func (m *message) weight() int {
 	switch m.Notice.Kind {
 	case switcher.NoticeReady, switcher.NoticeSwitched:
 		return 1
-	case switcher.NoticeRolledBack, switcher.NoticeStuck, switcher.NoticeUnhealthy, switcher.NoticeDied, switcher.NoticeErrorRate:
+	case switcher.NoticeRolledBack, switcher.NoticeStuck, switcher.NoticeUnhealthy, switcher.NoticeDied, switcher.NoticeErrorRate, switcher.NoticeDatabase:
 		return 3
 	}
 	return 2

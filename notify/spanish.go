@@ -60,6 +60,16 @@ func spanishTitle(f facts) string {
 		said = what("no se puede escribir ", "sigue sin poderse escribir ", "ya se puede escribir ") + f.subject
 	case switcher.NoticeErrorRate:
 		said = "producción" + what(" falla demasiado", " sigue fallando demasiado", " vuelve a responder como debe")
+	case switcher.NoticeDatabase:
+		said = "la base de datos" + what(" no responde", " sigue sin responder", " vuelve a responder")
+	case switcher.NoticeSchema:
+		said = "el esquema de la base de datos" + what(" se cambió a mano", " sigue sin estar como se desplegó", " vuelve a estar como debe")
+		if f.colour != "" {
+			said = slot + what(" no es compatible con el esquema de la base de datos", " sigue sin ser compatible con el esquema de la base de datos",
+				" vuelve a ser compatible con el esquema de la base de datos")
+		}
+	case switcher.NoticeBackup:
+		said = what("no hay ninguna copia buena de la base de datos", "sigue sin haber ninguna copia buena de la base de datos", "vuelve a haber una copia buena de la base de datos")
 	case switcher.NoticeStuck:
 		said = what("alguien tiene que mirarlo", "alguien tiene que mirarlo todavía", "ya no hace falta que nadie lo mire")
 	case switcher.NoticeReady:
@@ -121,6 +131,19 @@ func spanishAdvice(f facts) []advice {
 		return []advice{
 			advise("compara las dos versiones", "bluegreen compare"+f.flags), logs,
 			advise("si la culpa es del último cambio, vuelve atrás", "bluegreen rollback"+f.flags),
+		}
+	case switcher.NoticeDatabase:
+		return []advice{advise("producción se queda donde está y no se despliega nada hasta que responda", "bluegreen status"+f.flags)}
+	case switcher.NoticeSchema:
+		check := advise("mira qué es distinto y cuál es la forma segura de cambiarlo", "bluegreen db check"+f.flags)
+		if f.colour != "" {
+			return []advice{check, advise("solo se puede volver atrás aceptando cada hallazgo", "bluegreen rollback --allow ID --reason TEXTO"+f.flags)}
+		}
+		return []advice{check, advise("si tiene que quedarse así", "bluegreen db accept"+f.flags)}
+	case switcher.NoticeBackup:
+		return []advice{
+			advise("haz una ahora y mira por qué falla", "bluegreen db backup"+f.flags),
+			advise("mira cuáles hay", "bluegreen db backups"+f.flags),
 		}
 	case switcher.NoticeStuck:
 		return []advice{

@@ -56,6 +56,10 @@ func everyMessage() []*message {
 		{Kind: switcher.NoticeLogs, App: "chat", Colour: switcher.Green, Subject: "/var/log/chat/green.log", Cause: "no space left on device"},
 		{Kind: switcher.NoticeErrorRate, App: "chat", Colour: switcher.Green, Release: candidate(), Cause: "164 of 2310 requests (7.1 %) have failed in 5 minutes, the limit is 5 %"},
 		{Kind: switcher.NoticeStuck, App: "chat", Cause: "neither release answers as it should: production is on green, nothing was stopped"},
+		{Kind: switcher.NoticeDatabase, App: "chat", Cause: "no answer within 2s"},
+		{Kind: switcher.NoticeSchema, App: "chat", Cause: "the schema was changed by hand: the column public.users.note is new"},
+		{Kind: switcher.NoticeSchema, App: "chat", Colour: switcher.Blue, Release: candidate(), Cause: "production can no longer go back: 20261124-2 (8f2c1ab) cannot live with the schema any more: public.users.email is gone (--allow column_dropped:public.users.email@5f1c)"},
+		{Kind: switcher.NoticeBackup, App: "chat", Cause: "the newest backup is 40 hours old"},
 	}
 	events := []switcher.Notice{
 		{Kind: switcher.NoticeReady, Actor: "ci", Subject: "https://next.example.com"},

@@ -243,8 +243,11 @@ func (p prometheus) checkDashboard() {
 }
 
 // absent are metrics that an edge has only at times: a memory limit is a
-// container's, and paths are configured.
-var absent = []string{"bluegreen_container_memory_limit_bytes", "bluegreen_path_requests_total", "bluegreen_path_request_duration_seconds"}
+// container's, and paths and databases are configured.
+var absent = []string{
+	"bluegreen_container_memory_limit_bytes", "bluegreen_path_requests_total", "bluegreen_path_request_duration_seconds",
+	"bluegreen_database_up", "bluegreen_backup_age_seconds",
+}
 
 func (p prometheus) checkNames() {
 	p.t.Helper()

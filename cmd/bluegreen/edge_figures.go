@@ -87,6 +87,12 @@ func stateOf(st switcher.Status) metrics.App {
 			app.Verdict = string(v.Outcome)
 		}
 	}
+	if d := st.Database; d != nil {
+		app.Database = &metrics.Database{Up: d.OK}
+		if d.Backup != nil && d.Backup.At != nil {
+			app.Database.Backup = *d.Backup.At
+		}
+	}
 	if d := st.Drain; d != nil {
 		app.Drain = &metrics.Drain{
 			Colour: string(d.Slot), InFlight: d.InFlight, Upgraded: d.Upgraded, CutRequests: d.Cut, CutUpgraded: d.Closed,
