@@ -16,6 +16,7 @@ type base struct {
 	mu       sync.Mutex
 	down     error          // what it answers everything with
 	hung     bool           // it answers nothing
+	unasked  error          // why it cannot be asked at all
 	fits     map[string]Fit // by release; without one it fits
 	standing map[string]Fit // what Status says of them, likewise
 	status   DatabaseStatus // what else it says
@@ -54,8 +55,11 @@ func (b *base) problem(format string, args ...any) {
 
 func (b *base) reach(ctx context.Context) error {
 	b.mu.Lock()
-	down, hung := b.down, b.hung
+	down, hung, unasked := b.down, b.hung, b.unasked
 	b.mu.Unlock()
+	if unasked != nil {
+		return unasked
+	}
 	if hung {
 		if _, bounded := ctx.Deadline(); !bounded {
 			b.problem("asked for an answer without a deadline")
@@ -95,7 +99,12 @@ func (b *base) Status() DatabaseStatus {
 	defer b.mu.Unlock()
 	now := time.Now()
 	st := b.status
-	st.Name, st.CheckedAt = "app", &now
+	st.Name = "app"
+	if b.unasked != nil {
+		st.Error = b.unasked.Error()
+		return st
+	}
+	st.CheckedAt = &now
 	st.OK = b.down == nil && !b.hung
 	if b.down != nil {
 		st.Error = b.down.Error()

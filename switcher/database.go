@@ -30,6 +30,8 @@ type Database interface {
 	Fit(ctx context.Context, release string) (Fit, error)
 
 	// Answers asks the database now, as the app does; nil: it does what it should.
+	// An error with CodeUsage says that it cannot be asked as it is configured,
+	// which tells nothing of the database.
 	Answers(ctx context.Context) error
 
 	// Recover ends what an earlier process has begun: it waits for a migration
@@ -37,7 +39,10 @@ type Database interface {
 	// one sentence what became of a migration; empty: there was none.
 	Recover(ctx context.Context, t Teller) (string, error)
 
-	// Status tells what was last found, without asking the database.
+	// Status tells what was last found, without asking the database or the app. The
+	// app tells the team of it: that the database does not answer, that its schema
+	// was changed by hand or keeps production from going back, that a backup is
+	// late or has failed.
 	Status() DatabaseStatus
 
 	// PlanRestore says what a restore would do and lose, for whoever has to
@@ -168,5 +173,6 @@ type BackupStatus struct {
 	At       *time.Time `json:"at,omitempty"`     // what it holds is of that moment
 	Verified bool       `json:"verified"`         // it was restored and compared
 	Next     *time.Time `json:"next,omitempty"`   // nightly one
+	Late     bool       `json:"late"`             // the newest is older than it may be, or there should be one by now
 	Error    string     `json:"error,omitempty"`  // of the last one, if it failed
 }

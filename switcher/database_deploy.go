@@ -14,7 +14,9 @@ func (a *App) needDatabase(ctx context.Context, d *deployment) error {
 		return nil
 	}
 	told := d.op.enter("database")
-	if err := a.askDatabase(ctx); err != nil {
+	if err := a.askDatabase(ctx); misconfigured(err) {
+		return err
+	} else if err != nil {
 		e := refuse("production was not touched; `bluegreen status` shows when the database answers again", "the database does not answer")
 		e.Err = err
 		return e

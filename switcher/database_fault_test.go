@@ -180,11 +180,11 @@ func TestTheTeamHearsOfTheSchemaAndTheBackups(t *testing.T) {
 		hears("no way back", NoticeSchema, Blue, false, "production can no longer go back: r1 (a) cannot live with the schema any more")
 		db.change(func(b *base) { b.status.Drift = "" })
 		hears("accepted", NoticeSchema, "", true, "")
-		next, old := time.Now().Add(time.Hour), time.Now().Add(-40*time.Hour)
-		db.change(func(b *base) { b.status.Backup = &BackupStatus{Newest: "b1", At: &old, Next: &next} })
+		old := time.Now().Add(-40 * time.Hour)
+		db.change(func(b *base) { b.status.Backup = &BackupStatus{Newest: "b1", At: &old, Late: true} })
 		hears("old", NoticeBackup, "", false, "the newest backup is 40 hours old")
 		now := time.Now()
-		db.change(func(b *base) { b.status.Backup = &BackupStatus{Newest: "b2", At: &now, Next: &next} })
+		db.change(func(b *base) { b.status.Backup = &BackupStatus{Newest: "b2", At: &now} })
 		hears("new", NoticeBackup, "", true, "")
 		db.change(func(b *base) { b.status.Backup.Error = "no room on the disk" })
 		hears("failed", NoticeBackup, "", false, "the last backup has failed: no room on the disk")
@@ -236,6 +236,23 @@ func TestAHoldOfBothRoutesLeavesAPauseOfProduction(t *testing.T) {
 		}
 		if _, err := l.app.Resume("maria@host"); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// Nobody can ask a database whose URL is missing: that is no outage.
+func TestADatabaseThatCannotBeAskedKeepsNoReleaseFromBeingRolledBack(t *testing.T) {
+	inLabWithDatabase(t, func(l *lab, db *base) {
+		l.switched()
+		l.bench.setSick("b", errors.New("answered 500"))
+		db.change(func(b *base) {
+			b.unasked = &Error{Code: CodeUsage, What: "the app gets no DATABASE_URL"}
+		})
+		l.later(10 * time.Second)
+		l.want(shape{PhaseSteady, Active, Failed, Blue, Blue})
+		op, err := l.app.Deploy("maria@host", DeployRequest{Commit: "c"})
+		if err := l.fails(CodeUsage, op, err); err.Error() != "the app gets no DATABASE_URL" {
+			t.Errorf("error: %v", err)
 		}
 	})
 }

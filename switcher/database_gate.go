@@ -1,7 +1,6 @@
 package switcher
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -150,8 +149,10 @@ func (a *App) mayReturn(ctx context.Context, op *Operation, to *Release, allowed
 	}
 	fit = fit.accept(allowed)
 	if why := fit.stops(); why != "" {
-		return refuse("production was not touched; accept each finding by its id, with a reason, if you know better: `bluegreen rollback --allow ID --reason TEXT`",
-			"%s cannot live with the schema any more: %s", describe(to), why)
+		e := refuse("production was not touched; accept each finding by its id, with a reason, if you know better: `bluegreen rollback --allow ID --reason TEXT`",
+			"%s", cannotReturn(to, why))
+		e.Findings, e.Plan = fit.all(), fit.Plan
+		return e
 	}
 	if why := fit.review(); why != "" {
 		op.warn("%s needs review: %s", describe(to), why)
@@ -186,7 +187,7 @@ func (a *App) unfitNow(ctx context.Context, to *Release) string {
 }
 
 func cannotReturn(to *Release, why string) string {
-	return fmt.Sprintf("%s cannot live with the schema any more: %s", describe(to), cmp.Or(why, "nobody knows why"))
+	return fmt.Sprintf("%s cannot live with the schema any more: %s", describe(to), why)
 }
 
 // noteWayBack remembers what the schema is to the release that a switch leaves,
@@ -217,7 +218,7 @@ func (a *App) staySwitched(ctx context.Context, op *Operation, to Colour, why st
 	}
 	previous := a.state.Load().Slots[to.Other()].Release
 	e := &Error{Code: CodeUnhealthy}
-	if err := a.askDatabase(ctx); err != nil {
+	if err := a.askDatabase(ctx); err != nil && !misconfigured(err) {
 		e.What = fmt.Sprintf("%s; the database does not answer either, so production stays there", why)
 		e.Err = err
 		e.Hint = "it says nothing about the release: once the database answers the bake decides; `bluegreen rollback` goes back"

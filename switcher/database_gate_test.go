@@ -30,7 +30,8 @@ func TestASwitchNeedsACandidateThatCanLiveWithTheSchema(t *testing.T) {
 			t.Errorf("plan = %+v", plan)
 		}
 		op, err := l.app.Switch("maria@host", SwitchRequest{Force: "try it"})
-		if err := l.fails(CodeRefused, op, err); !strings.Contains(err.Error(), "r2 (b) cannot live with the schema: public.users.email is gone (--allow "+brokenID+")") {
+		e := new(Error)
+		if err := l.fails(CodeRefused, op, err); !errors.As(err, &e) || len(e.Findings) != 1 || e.Plan != "p1" || !strings.Contains(err.Error(), "r2 (b) cannot live with the schema: public.users.email is gone (--allow "+brokenID+")") {
 			t.Errorf("error: %v", err)
 		}
 		op, err = l.app.Switch("maria@host", SwitchRequest{Allow: []string{brokenID}})

@@ -34,11 +34,15 @@ func (a *App) askDatabase(ctx context.Context) error {
 	within, cancel := context.WithTimeoutCause(ctx, answerTimeout, fmt.Errorf("no answer within %v", answerTimeout))
 	defer cancel()
 	err := db.Answers(within)
-	if ctx.Err() == nil { // a caller who leaves says nothing about the database
+	if ctx.Err() == nil && !misconfigured(err) { // a caller who leaves says nothing about the database
 		a.noteAnswer(time.Now(), err)
 	}
 	return err
 }
+
+// misconfigured reports whether it is the configuration that keeps the database
+// from being asked.
+func misconfigured(err error) bool { return err != nil && CodeOf(err) == CodeUsage }
 
 // noteAnswer takes in whether the database answered at a moment, and tells the
 // team when that has changed.
@@ -129,8 +133,8 @@ func (a *App) atFault(ctx context.Context) bool {
 	if settings.Database == nil {
 		return false
 	}
-	if a.askDatabase(ctx) != nil {
-		return true
+	if err := a.askDatabase(ctx); err != nil {
+		return !misconfigured(err)
 	}
 	h := settings.Health
 	grace := time.Duration(h.Fall+h.Rise)*min(h.Interval, rushInterval) + h.Timeout

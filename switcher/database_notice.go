@@ -5,12 +5,9 @@ import (
 	"time"
 )
 
-// backupLate is how old the newest backup may be where one is made every night.
-const backupLate = 36 * time.Hour
-
 // databaseTroubles are what the team should know of a database that answers or
 // not: a schema that was changed by hand, or that a release cannot live with,
-// and backups that are not made.
+// and backups that are late.
 func (a *App) databaseTroubles(st DatabaseStatus) map[NoticeKey]Notice {
 	found := map[NoticeKey]Notice{}
 	add := func(n Notice, format string, args ...any) {
@@ -33,10 +30,9 @@ func (a *App) databaseTroubles(st DatabaseStatus) map[NoticeKey]Notice {
 		switch {
 		case b.Error != "":
 			add(Notice{Kind: NoticeBackup}, "the last backup has failed: %s", b.Error)
-		case b.Next == nil: // none is made by itself
-		case b.At == nil && time.Since(a.opened) > backupLate:
+		case b.Late && b.At == nil:
 			add(Notice{Kind: NoticeBackup}, "there is no backup")
-		case b.At != nil && time.Since(*b.At) > backupLate:
+		case b.Late:
 			add(Notice{Kind: NoticeBackup}, "the newest backup is %d hours old", int(time.Since(*b.At).Hours()))
 		}
 	}

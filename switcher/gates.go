@@ -1,6 +1,7 @@
 package switcher
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -51,6 +52,8 @@ func (a *App) passGates(ctx context.Context, to Colour, force string, allowed *A
 // passed runs every gate and returns a refusal that lists all that failed.
 func (a *App) passed(ctx context.Context, op *Operation, to Colour, force string) error {
 	var failed []string
+	var findings []SchemaFinding
+	plan := ""
 	for _, g := range a.passGates(ctx, to, force, op.about.Allowed) {
 		switch {
 		case g.OK:
@@ -59,11 +62,14 @@ func (a *App) passed(ctx context.Context, op *Operation, to Colour, force string
 			op.warn("gate %s overridden (%s): %s", g.Gate, force, g.Text)
 		default:
 			failed = append(failed, fmt.Sprintf("%s: %s", g.Gate, g.Text))
+			findings, plan = append(findings, g.Findings...), cmp.Or(plan, g.Plan)
 		}
 	}
 	if len(failed) > 0 {
-		return refuse("production was not touched; `bluegreen health` probes again, `bluegreen discard` gives the release up",
+		e := refuse("production was not touched; `bluegreen health` probes again, `bluegreen discard` gives the release up",
 			"the switch is refused by %s", strings.Join(failed, "; "))
+		e.Findings, e.Plan = findings, plan
+		return e
 	}
 	return nil
 }
