@@ -2,14 +2,17 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
-	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Database is a fresh database with the two roles that an app has: an owner,
@@ -120,10 +123,20 @@ func TryExec(to string, scripts ...string) error {
 	for _, script := range scripts {
 		// The simple protocol takes several statements.
 		if _, err := conn.PgConn().Exec(ctx, script).ReadAll(); err != nil {
-			return fmt.Errorf("%s: %w", strings.TrimSpace(script), err)
+			return fmt.Errorf("%w, at %.200q", err, place(script, err))
 		}
 	}
 	return nil
+}
+
+// place is where in a script an error is.
+func place(script string, err error) string {
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) || refused.Position < 1 {
+		return strings.TrimSpace(script)
+	}
+	runes := []rune(script)
+	return string(runes[min(int(refused.Position)-1, len(runes)):])
 }
 
 // Dump is the schema of a database as pg_dump writes it.
@@ -135,8 +148,8 @@ func (d *Database) Dump(t testing.TB, args ...string) string {
 // Run runs a client program of PostgreSQL and returns what it says.
 func (c *Cluster) Run(t testing.TB, program string, args ...string) string {
 	t.Helper()
-	self := account{os.Getuid(), os.Getgid()}
-	cmd := self.command(c.Bin+"/"+program, args...)
+	cmd := exec.Command(filepath.Join(c.Bin, program), args...)
+	cmd.Env = environment()
 	var failure strings.Builder
 	cmd.Stderr = &failure
 	said, err := cmd.Output()
