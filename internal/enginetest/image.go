@@ -48,6 +48,12 @@ func Repository(t testing.TB, api *client.Client) string {
 // Images with different arguments have different ids.
 func Image(t testing.TB, api *client.Client, repository, tag, binary string, arguments ...string) (ref string) {
 	t.Helper()
+	return ImageWith(t, api, repository, tag, binary, nil, arguments...)
+}
+
+// ImageWith is Image with variables that the program finds in its environment.
+func ImageWith(t testing.TB, api *client.Client, repository, tag, binary string, variables map[string]string, arguments ...string) (ref string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	root, err := rootfs(binary, "")
@@ -58,9 +64,13 @@ func Image(t testing.TB, api *client.Client, repository, tag, binary string, arg
 	if err != nil {
 		t.Fatal(err)
 	}
+	changes := []string{"CMD " + string(command)}
+	for name, value := range variables {
+		changes = append(changes, fmt.Sprintf("ENV %s=%q", name, value))
+	}
 	ref = repository + ":" + tag
 	answer, err := api.ImageImport(ctx, client.ImageImportSource{Source: root, SourceName: "-"}, ref,
-		client.ImageImportOptions{Changes: []string{"CMD " + string(command)}})
+		client.ImageImportOptions{Changes: changes})
 	if err != nil {
 		t.Fatalf("making image %s: %v", ref, err)
 	}
