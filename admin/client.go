@@ -78,11 +78,14 @@ func (c *Client) HealthHistory(ctx context.Context, app string) (HealthHistory, 
 func (c *Client) Plan(ctx context.Context, app string, r switcher.SwitchRequest) (switcher.Plan, error) {
 	query := url.Values{}
 	for name, value := range map[string]string{
-		"expect_active": string(r.ExpectActive), "expect_release": r.ExpectRelease, "force": r.Force,
+		"expect_active": string(r.ExpectActive), "expect_release": r.ExpectRelease, "force": r.Force, "reason": r.Reason,
 	} {
 		if value != "" {
 			query.Set(name, value)
 		}
+	}
+	for _, finding := range r.Allow {
+		query.Add("allow", finding)
 	}
 	if r.Bake != nil {
 		query.Set("bake", r.Bake.String())

@@ -96,7 +96,7 @@ func (c *Client) Follow(ctx context.Context, app, operation string, tell func(sw
 }
 
 func (c *Client) operate(ctx context.Context, app string, kind switcher.Kind, request any, tell func(switcher.Event)) (switcher.Result, error) {
-	answer, err := c.send(ctx, path(app, string(kind)), request)
+	answer, err := c.send(ctx, path(app, place(kind)), request)
 	if errors.Is(ctx.Err(), context.Canceled) && err != nil {
 		err = &LostError{App: app, Err: err}
 	}

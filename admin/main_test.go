@@ -32,7 +32,12 @@ const hostname = "host"
 // process, as the one that runs the edge, has scope admin.
 func startEdge(t *testing.T, change ...func(*Options)) *edge {
 	t.Helper()
-	e := &edge{Bench: apptest.Start(t, "chat"), socket: filepath.Join(shortDir(t), "run", "admin.sock")}
+	return startEdgeOf(t, apptest.Start(t, "chat"), change...)
+}
+
+func startEdgeOf(t *testing.T, b *apptest.Bench, change ...func(*Options)) *edge {
+	t.Helper()
+	e := &edge{Bench: b, socket: filepath.Join(shortDir(t), "run", "admin.sock")}
 	options := Options{Apps: func() []*switcher.App { return []*switcher.App{e.App} }, Hostname: hostname, Group: "nobody-has-this"}
 	for _, f := range change {
 		f(&options)

@@ -130,6 +130,9 @@ func deploy(app *switcher.App, who identity, body []byte) (*switcher.Operation, 
 	if err := decode(body, &request); err != nil {
 		return nil, err
 	}
+	if err := MayAllow(who.scope, who.actor, request.Allow); err != nil {
+		return nil, err
+	}
 	request.ForTests = who.scope < ScopeOperate
 	return app.Deploy(who.actor, request)
 }

@@ -158,6 +158,10 @@ func parseSwitch(query url.Values) (switcher.SwitchRequest, error) {
 			request.ExpectRelease = value
 		case "force":
 			request.Force = value
+		case "allow":
+			request.Allow = query[name]
+		case "reason":
+			request.Reason = value
 		case "bake":
 			bake, err := time.ParseDuration(value)
 			if err != nil {

@@ -43,6 +43,8 @@ type Options struct {
 	// Logs answers a query for the log lines of an app, until the context ends if it
 	// is to follow.
 	Logs func(ctx context.Context, app string, q LogQuery, a LogAnswer) error
+	// Backups lists the backups of an app's database, newest first.
+	Backups func(ctx context.Context, app string) ([]Backup, error)
 	// Ready returns why the edge does not serve yet; default: it does.
 	Ready func() error
 	// Hostname is the second half of an actor; default the machine's.

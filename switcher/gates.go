@@ -68,7 +68,9 @@ func (a *App) passed(ctx context.Context, op *Operation, to Colour, force string
 	if len(failed) > 0 {
 		e := refuse("production was not touched; `bluegreen health` probes again, `bluegreen discard` gives the release up",
 			"the switch is refused by %s", strings.Join(failed, "; "))
-		e.Findings, e.Plan = findings, plan
+		if e.Findings, e.Plan = findings, plan; len(findings) > 0 {
+			e.Hint = "production was not touched; accept each finding by its id, with a reason, if you know better: `bluegreen switch --allow ID --reason TEXT`"
+		}
 		return e
 	}
 	return nil
