@@ -38,12 +38,13 @@ var allowed = map[string]struct {
 	"tracing":  {[]string{"proxy"}, "it implements proxy.Tracer and knows no other package"},
 	"docker":   {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},
 	"process":  {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},
-	"postgres": {[]string{"switcher", "postgres/backup", "postgres/catalog"}, "it implements switcher.Database and knows no other package but its own parts"},
+	"postgres": {[]string{"switcher"}, "it implements switcher.Database and knows no other package but its own parts"},
 	"language": {nil, "it knows sentences, and nobody who says them"},
 	"notify":   {[]string{"switcher", "language"}, "it consumes the switcher's events"},
 	"troubles": {[]string{"switcher"}, "it looks and tells; where certificates and figures come from is the edge's"},
 	"collect":  {[]string{"switcher", "logfile"}, "it brings what a switcher.Runtime follows into files; it starts, stops and routes nothing"},
 
+	"postgres/compat":  {[]string{"postgres/catalog", "switcher"}, "what a change breaks follows from the schemas before and after, and from nothing that is running"},
 	"postgres/backup":  {[]string{"postgres/catalog", "switcher"}, "making a copy that can be trusted needs no knowledge of migrations; it tells failures and progress in the words of the switcher"},
 	"postgres/catalog": {nil, "what a database consists of can be read and kept without an opinion on it"},
 

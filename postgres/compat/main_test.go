@@ -1,4 +1,4 @@
-package postgres
+package compat_test
 
 import (
 	"testing"

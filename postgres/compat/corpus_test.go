@@ -1,0 +1,364 @@
+package compat_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"sofiacall.com/bluegreen/internal/pgtest"
+	"sofiacall.com/bluegreen/postgres/catalog"
+	"sofiacall.com/bluegreen/postgres/compat"
+	"sofiacall.com/bluegreen/switcher"
+)
+
+// change is a case of the corpus: a change of the schema, and what the old
+// version is expected to make of it.
+type change struct {
+	file, name string
+	expect     []string // verdict, and then the code and object of a finding
+	falseBlock string   // why a block is right although the workload passes
+	superuser  bool     // makes the change
+	sections   map[string]string
+}
+
+// corpus reads all cases.
+func corpus(t *testing.T) []change {
+	t.Helper()
+	files, err := filepath.Glob("testdata/corpus/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no corpus", err)
+	}
+	var cases []change
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range strings.Split("\n"+string(text), "\n-- case: ")[1:] {
+			cases = append(cases, parseChange(t, filepath.Base(file), part))
+		}
+	}
+	return cases
+}
+
+func parseChange(t *testing.T, file, text string) change {
+	t.Helper()
+	name, body, _ := strings.Cut(text, "\n")
+	c := change{file: file, name: name, sections: map[string]string{}}
+	section := "change"
+	for _, line := range strings.Split(body, "\n") {
+		key, value, _ := strings.Cut(strings.TrimPrefix(line, "-- "), ":")
+		value = strings.TrimSpace(value)
+		switch {
+		case !strings.HasPrefix(line, "-- "):
+			c.sections[section] += line + "\n"
+		case key == "expect":
+			c.expect = strings.SplitN(value, " ", 3)
+		case key == "false block":
+			c.falseBlock = value
+		case key == "by":
+			c.superuser = value == "superuser"
+		case key == "note", key == "unseen":
+		case slices.Contains([]string{"setup", "old", "change", "new", "fails"}, key):
+			section = key
+		default:
+			t.Fatalf("%s: %s: what is %q?", file, name, line)
+		}
+	}
+	if len(c.expect) == 0 {
+		t.Fatalf("%s: %s expects nothing", file, name)
+	}
+	return c
+}
+
+// statements are the statements of a script: each ends with a semicolon at the
+// end of a line, outside of $$.
+func statements(script string) []string {
+	var all []string
+	var one strings.Builder
+	for _, line := range strings.Split(script, "\n") {
+		if strings.TrimSpace(line) == "" || strings.HasPrefix(line, "--") {
+			continue
+		}
+		one.WriteString(line + "\n")
+		text := one.String()
+		code, _, _ := strings.Cut(line, "; -- ")
+		if strings.Count(text, "$$")%2 == 0 && (strings.HasSuffix(strings.TrimSpace(line), ";") || code != line) {
+			all = append(all, strings.TrimSpace(text))
+			one.Reset()
+		}
+	}
+	return all
+}
+
+// figures are what a run of the corpus has shown.
+type figures struct {
+	sync.Mutex
+	cases, breaking, found, later int
+	verdicts                      map[switcher.SchemaVerdict]int
+	falseBlocks, softly, shapes   []string
+}
+
+// The oracle is the old version's workload, which is run on the changed database:
+// what fails, or finds something else, must have been told.
+func TestTheCorpusOfSchemaChangesIsJudgedAsTheOldVersionFindsIt(t *testing.T) {
+	cluster := pgtest.Start(t)
+	lab := newLab(t, cluster)
+	f := &figures{verdicts: map[switcher.SchemaVerdict]int{}}
+	t.Run("cases", func(t *testing.T) {
+		slots := make(chan struct{}, 2)
+		for i, c := range corpus(t) {
+			t.Run(strings.TrimSuffix(c.file, ".sql")+"/"+c.name, func(t *testing.T) {
+				t.Parallel()
+				slots <- struct{}{}
+				defer func() { <-slots }()
+				lab.judge(t, i, c, f)
+			})
+		}
+	})
+	f.report(t)
+}
+
+func (f *figures) report(t *testing.T) {
+	t.Logf("cases                                %4d", f.cases)
+	t.Logf("break the old version                %4d  (%d of them only with new kinds of values)", f.breaking, f.later)
+	t.Logf("  told as block or data              %4d", f.found)
+	t.Logf("  told as data, and fail at once     %4d", len(f.softly))
+	t.Logf("false blocks                         %4d  (%.1f %%)", len(f.falseBlocks), 100*float64(len(f.falseBlocks))/float64(max(f.cases, 1)))
+	t.Logf("statements prepared before, 0A000    %4d cases", len(f.shapes))
+	for _, v := range []switcher.SchemaVerdict{switcher.SchemaBlock, switcher.SchemaLock, switcher.SchemaData, switcher.SchemaWarn, switcher.SchemaPass} {
+		t.Logf("verdict %-5s                        %4d", v, f.verdicts[v])
+	}
+	for _, line := range f.softly {
+		t.Logf("data, fails at once: %s", line)
+	}
+	for _, line := range f.falseBlocks {
+		t.Logf("false block: %s", line)
+	}
+	if f.cases >= 90 && len(f.falseBlocks)*100 > 3*f.cases {
+		t.Errorf("%d false blocks in %d cases are more than 3 %%", len(f.falseBlocks), f.cases)
+	}
+}
+
+const base = "corpus_base"
+
+// lab makes the databases of the cases.
+type lab struct {
+	cluster  *pgtest.Cluster
+	workload []string
+	schema   *catalog.Schema // of the base
+	expected []outcome       // of the workload on the base
+}
+
+func newLab(t *testing.T, cluster *pgtest.Cluster) *lab {
+	t.Helper()
+	read := func(name string) string {
+		text, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	pgtest.Exec(t, cluster.Superuser,
+		"CREATE ROLE corpus_owner", "CREATE ROLE corpus_other", "CREATE ROLE corpus_staff", "CREATE ROLE corpus_app LOGIN PASSWORD 'app' IN ROLE corpus_staff",
+		"CREATE DATABASE "+base)
+	l := &lab{cluster: cluster, workload: statements(read("workload.sql"))}
+	pgtest.Exec(t, l.url(t, base), statements(read("base.sql"))...)
+	l.schema = l.read(t, base)
+	app := l.app(t, base)
+	for _, o := range run(t, app, l.prepare(t, app, l.workload)) {
+		if o.failed != "" {
+			t.Fatalf("the workload fails on the base: %s: %s", o.statement, o.failed)
+		}
+		l.expected = append(l.expected, o)
+	}
+	_ = app.Close(t.Context())
+	return l
+}
+
+func (l *lab) url(t *testing.T, database string) string {
+	t.Helper()
+	config, err := pgx.ParseConfig(l.cluster.Superuser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("postgres://%s:%s@%s:%d/%s", config.User, config.Password, config.Host, config.Port, database)
+}
+
+// app connects as the app's role.
+func (l *lab) app(t *testing.T, database string) *pgx.Conn {
+	t.Helper()
+	conn, err := l.tryApp(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func (l *lab) tryApp(database string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(l.cluster.Superuser)
+	if err != nil {
+		return nil, err
+	}
+	config.User, config.Password, config.Database = "corpus_app", "app", database
+	config.RuntimeParams = map[string]string{"shop.tenant": "1"}
+	return pgx.ConnectConfig(context.Background(), config)
+}
+
+func (l *lab) read(t *testing.T, database string) *catalog.Schema {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), l.url(t, database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	s, err := catalog.Read(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (l *lab) judge(t *testing.T, number int, c change, f *figures) {
+	database := fmt.Sprintf("corpus_%d", number)
+	pgtest.Exec(t, l.cluster.Superuser, "CREATE DATABASE "+database+" TEMPLATE "+base)
+	t.Cleanup(func() { pgtest.Exec(t, l.cluster.Superuser, "DROP DATABASE "+database+" WITH (FORCE)") })
+
+	workload, expected, old := l.workload, l.expected, *l.schema
+	l.change(t, database, c, c.sections["setup"])
+	if own := statements(c.sections["old"]); len(own) > 0 || c.sections["setup"] != "" {
+		workload, expected = slices.Concat(workload, own), nil
+		old = *l.read(t, database)
+	}
+	early := l.app(t, database)
+	defer early.Close(t.Context())
+	prepared := l.prepare(t, early, workload)
+	if expected == nil {
+		expected = run(t, early, prepared)
+		for i, o := range expected {
+			if o.failed != "" && i >= len(l.workload) {
+				t.Fatalf("it fails before the change: %s: %s", o.statement, o.failed)
+			}
+		}
+	}
+
+	l.change(t, database, c, c.sections["change"])
+	for _, statement := range statements(c.sections["fails"]) {
+		if pgtest.TryExec(l.url(t, database), statement) == nil {
+			t.Fatalf("it was to fail: %s", statement)
+		}
+	}
+	new := l.read(t, database)
+	old.Identity = new.Identity
+	findings := compat.Compare(&old, new, compat.Options{Role: "corpus_app", Roles: []string{"corpus_staff"}, LargeRows: 1000})
+
+	broken, reshaped := l.breaks(t, database, workload, expected, early, prepared)
+	later := ""
+	if broken == "" && c.sections["new"] != "" {
+		l.change(t, database, c, c.sections["new"])
+		later, _ = l.breaks(t, database, workload, expected, nil, nil)
+	}
+	f.add(t, c, findings, broken, later, reshaped)
+}
+
+// change runs a script as who changes the schema.
+func (l *lab) change(t *testing.T, database string, c change, script string) {
+	t.Helper()
+	if script == "" {
+		return
+	}
+	all := statements(script)
+	if !c.superuser {
+		all = slices.Insert(all, 0, "SET ROLE corpus_owner")
+	}
+	if err := pgtest.TryExec(l.url(t, database), all...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// breaks runs the workload on the changed database, in the session from before
+// and in a new one, and says what the old version finds broken. A prepared
+// statement whose result has changed in shape is told apart.
+func (l *lab) breaks(t *testing.T, database string, workload []string, expected []outcome, early *pgx.Conn, prepared []statement) (broken, reshaped string) {
+	t.Helper()
+	compare := func(which string, got []outcome) {
+		for i, o := range got {
+			switch {
+			case expected[i].failed != "": // before too
+			case which == "before" && strings.Contains(o.failed, "0A000"):
+				reshaped = o.statement
+			case broken == "" && o.failed != "":
+				broken = fmt.Sprintf("prepared %s: %s: %s", which, o.statement, o.failed)
+			case broken == "" && !o.equal(expected[i]):
+				broken = fmt.Sprintf("prepared %s: %s: %v instead of %v", which, o.statement, o, expected[i])
+			}
+		}
+	}
+	if early != nil {
+		compare("before", run(t, early, prepared))
+	}
+	late, err := l.tryApp(database)
+	if err != nil {
+		return "connecting: " + err.Error(), reshaped
+	}
+	defer late.Close(t.Context())
+	compare("now", run(t, late, l.prepare(t, late, workload)))
+	return broken, reshaped
+}
+
+func (f *figures) add(t *testing.T, c change, findings []switcher.SchemaFinding, broken, later, reshaped string) {
+	t.Helper()
+	verdict := switcher.Fit{Findings: findings}.Verdict()
+	f.Lock()
+	defer f.Unlock()
+	f.cases++
+	f.verdicts[verdict]++
+	bad := verdict == switcher.SchemaBlock || verdict == switcher.SchemaData
+	if broken != "" || later != "" {
+		f.breaking++
+		if broken == "" {
+			f.later++
+		}
+		if bad {
+			f.found++
+		} else {
+			t.Errorf("missed: the old version breaks, and the verdict is %s: %s%s", verdict, broken, later)
+		}
+		if broken != "" && verdict == switcher.SchemaData {
+			f.softly = append(f.softly, c.name)
+		}
+	}
+	if broken == "" && verdict == switcher.SchemaBlock {
+		if later == "" {
+			f.falseBlocks = append(f.falseBlocks, c.name+": "+c.falseBlock)
+		}
+		if c.falseBlock == "" {
+			t.Errorf("a false block, without a reason (later: %s)", later)
+		}
+	} else if c.falseBlock != "" {
+		t.Errorf("no false block: take the reason out (verdict %s, breaks: %s)", verdict, broken)
+	}
+	if reshaped != "" {
+		f.shapes = append(f.shapes, c.name)
+		if verdict != switcher.SchemaBlock && !slices.ContainsFunc(findings, func(f switcher.SchemaFinding) bool { return strings.Contains(f.Why, "0A000") }) {
+			t.Errorf("nobody tells that a prepared statement fails: %s", reshaped)
+		}
+	}
+	expected := len(c.expect) < 3 || slices.ContainsFunc(findings, func(f switcher.SchemaFinding) bool { return f.Code == c.expect[1] && f.Object == c.expect[2] })
+	if string(verdict) != c.expect[0] || !expected {
+		t.Errorf("expected %s", strings.Join(c.expect, " "))
+	}
+	if t.Failed() {
+		t.Logf("the old version: %s", broken+later)
+		for _, finding := range findings {
+			t.Logf("%-5s %s %s: %s", finding.Verdict, finding.Code, finding.Object, finding.What)
+		}
+	}
+}
