@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -13,6 +15,8 @@ import (
 	"syscall"
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 
 	"sofiacall.com/bluegreen/switcher"
 )
@@ -30,8 +34,9 @@ type command struct {
 	env     []string
 	dir     string
 	mask    switcher.Mask
-	line    func(string)  // is told each line of its errors; nil: nobody is
-	output  *bytes.Buffer // takes its output; nil: that goes with the errors
+	line    func(string) // is told each line of its errors; nil: nobody is
+	output  io.Writer    // takes its output; nil: that goes with the errors
+	files   []*os.File   // it has as descriptors 3 and up, see inherited
 }
 
 // run runs the program. It ends with ctx, and with this process, however that
@@ -44,7 +49,7 @@ func (c command) run(ctx context.Context) error {
 
 	told := &lines{tell: c.line}
 	cmd := exec.CommandContext(ctx, c.program, c.args...)
-	cmd.Env, cmd.Dir = c.env, c.dir
+	cmd.Env, cmd.Dir, cmd.ExtraFiles = c.env, c.dir, c.files
 	cmd.Stderr = told
 	if cmd.Stdout = told; c.output != nil {
 		cmd.Stdout = c.output
@@ -65,6 +70,19 @@ func (c command) run(ctx context.Context) error {
 	}
 	return c.failure(err, told.explanation())
 }
+
+// inMemory returns a file that has no name, so that nothing is left of it
+// whatever happens.
+func inMemory(name string) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("creating a file in memory: %w", err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// inherited is the path under which a program finds a file of command.files.
+func inherited(descriptor int) string { return fmt.Sprintf("/proc/self/fd/%d", descriptor) }
 
 func (c command) failure(err error, output []string) error {
 	name := filepath.Base(c.program)

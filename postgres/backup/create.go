@@ -2,7 +2,6 @@ package backup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,7 +40,7 @@ func (s *Store) Create(ctx context.Context, from Source, report func(switcher.Pr
 	d := &dump{store: s, from: from, report: report, started: time.Now()}
 	if err := d.make(ctx); err != nil {
 		if d.folder != "" {
-			err = errors.Join(err, os.RemoveAll(d.folder))
+			err = and(err, os.RemoveAll(d.folder))
 		}
 		return nil, err
 	}

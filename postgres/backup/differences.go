@@ -2,8 +2,6 @@ package backup
 
 import (
 	"bytes"
-	"compress/gzip"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -17,136 +15,122 @@ import (
 
 // Differences tells in what the schema of a restored database differs from that
 // of the original, one object a sentence that begins with its kind and name;
-// none: it is the same. What a restore cannot keep is no difference: object ids,
-// gaps in column numbers, the place of files, statistics, versions of extensions,
-// and what belongs to the database itself rather than to what is in it. Neither
-// are casts and parentheses in expressions, for PostgreSQL writes some in another
-// place once it has read them back, such as of CHECK (v IN ('a', 'b')) on a varchar.
+// none: it is the same. It looks at what catalog.Schema.Digest looks at, but not
+// at casts and parentheses in expressions: PostgreSQL writes some in another place
+// once it has read them back.
 func Differences(want, got *catalog.Schema) []string {
-	a, b := sections(want), sections(got)
+	if want.Digest() == got.Digest() {
+		return nil
+	}
 	var found []string
-	for _, section := range slices.Sorted(maps.Keys(a)) {
-		kind := kindOf(section)
-		for _, name := range slices.Sorted(maps.Keys(a[section])) {
-			other, ok := b[section][name]
-			if !ok {
-				found = append(found, kind+" "+name+" is missing")
-				continue
-			}
-			if what := differs(a[section][name], other); what != "" {
-				found = append(found, kind+" "+name+" differs in "+what)
-			}
+	a, b := reflect.ValueOf(*want), reflect.ValueOf(*got)
+	for i := range a.NumField() {
+		field := a.Type().Field(i)
+		if field.Tag.Get("digest") != "" {
+			continue
 		}
-		for _, name := range slices.Sorted(maps.Keys(b[section])) {
-			if _, ok := a[section][name]; !ok {
-				found = append(found, kind+" "+name+" was not in it")
+		if field.Type.Kind() != reflect.Map {
+			if what := differs(a.Field(i), b.Field(i)); what != "" {
+				found = append(found, nameOf(field)+" "+what)
+			}
+			continue
+		}
+		found = append(found, differing(kindOf(nameOf(field)), a.Field(i), b.Field(i))...)
+	}
+	return found
+}
+
+// differing compares the objects of one kind.
+func differing(kind string, want, got reflect.Value) []string {
+	var found []string
+	for _, name := range keysOf(want, got) {
+		a, b := want.MapIndex(name), got.MapIndex(name)
+		switch {
+		case !b.IsValid():
+			found = append(found, kind+" "+name.String()+" is missing")
+		case !a.IsValid():
+			found = append(found, kind+" "+name.String()+" was not in it")
+		default:
+			if what := differs(a, b); what != "" {
+				found = append(found, kind+" "+name.String()+" differs in"+what)
 			}
 		}
 	}
 	return found
 }
 
-// kindOf is what one object of a section is called.
-func kindOf(section string) string {
-	kind := strings.ReplaceAll(section, "_", " ")
-	if singular, ok := strings.CutSuffix(kind, "ies"); ok {
-		return singular + "y"
+func keysOf(sets ...reflect.Value) []reflect.Value {
+	seen := make(map[string]reflect.Value)
+	for _, m := range sets {
+		for _, key := range m.MapKeys() {
+			seen[key.String()] = key
+		}
+	}
+	keys := make([]reflect.Value, 0, len(seen))
+	for _, name := range slices.Sorted(maps.Keys(seen)) {
+		keys = append(keys, seen[name])
+	}
+	return keys
+}
+
+// kindOf is what one object of a member of the schema is called.
+func kindOf(member string) string {
+	kind := strings.ReplaceAll(member, "_", " ")
+	switch {
+	case strings.HasSuffix(kind, "indexes"), strings.HasSuffix(kind, "aliases"):
+		return strings.TrimSuffix(kind, "es")
+	case strings.HasSuffix(kind, "ies"):
+		return strings.TrimSuffix(kind, "ies") + "y"
 	}
 	return strings.TrimSuffix(kind, "s")
 }
 
-// notKept are members of objects that a restore does not keep.
-var notKept = map[string]bool{
-	"oid": true, "file": true, "rows": true, "bytes": true, "number": true, "missing": true, "last": true,
+func nameOf(field reflect.StructField) string {
+	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+	return name
 }
 
-// sections returns the maps of a schema as plain values, by the names they have
-// in its files.
-func sections(s *catalog.Schema) map[string]map[string]any {
-	var plain map[string]any
-	data, err := json.Marshal(s)
-	if err == nil {
-		err = json.Unmarshal(data, &plain)
-	}
-	if err != nil {
-		return nil // a Schema consists of strings, numbers and maps
-	}
-	found := make(map[string]map[string]any)
-	for section, value := range plain {
-		objects, ok := value.(map[string]any)
-		if !ok || section == "identity" || section == "settings" {
-			continue
-		}
-		for _, object := range objects {
-			strip(object)
-			if members, ok := object.(map[string]any); ok && section == "extensions" {
-				delete(members, "version")
-			}
-		}
-		found[section] = objects
-	}
-	return found
-}
-
-func strip(value any) {
-	switch value := value.(type) {
-	case map[string]any:
-		for name, member := range value {
-			if notKept[name] {
-				delete(value, name)
-			} else {
-				strip(member)
-			}
-		}
-	case []any:
-		for _, member := range value {
-			strip(member)
-		}
-	}
-}
-
-// differs names the first member, with the path to it, in which two objects
-// differ; empty: they do not.
-func differs(a, b any) string {
-	switch a := a.(type) {
-	case map[string]any:
-		b, ok := b.(map[string]any)
-		if !ok {
-			return "its kind"
-		}
-		names := maps.Clone(a)
-		maps.Copy(names, b)
-		for _, name := range slices.Sorted(maps.Keys(names)) {
-			if what := differs(a[name], b[name]); what != "" {
-				if what == "itself" || strings.HasPrefix(what, "itself: ") {
-					return strings.TrimSpace(name + strings.TrimPrefix(what, "itself"))
+// differs tells the first member in which two values differ, with the path to
+// it and a space before; empty: they do not.
+func differs(a, b reflect.Value) string {
+	switch a.Kind() {
+	case reflect.Struct:
+		for i := range a.NumField() {
+			if field := a.Type().Field(i); field.Tag.Get("digest") == "" {
+				if what := differs(a.Field(i), b.Field(i)); what != "" {
+					return " " + nameOf(field) + what
 				}
-				return name + " " + what
 			}
 		}
-		return ""
-	case []any:
-		b, ok := b.([]any)
-		if !ok || len(a) != len(b) {
-			return "itself"
+	case reflect.Map:
+		for _, key := range keysOf(a, b) {
+			inA, inB := a.MapIndex(key), b.MapIndex(key)
+			if !inA.IsValid() || !inB.IsValid() {
+				return " " + key.String()
+			}
+			if what := differs(inA, inB); what != "" {
+				return " " + key.String() + what
+			}
 		}
-		for i := range a {
-			if what := differs(a[i], b[i]); what != "" {
+	case reflect.Slice:
+		if a.Len() != b.Len() {
+			return fmt.Sprintf(": %d, not %d", b.Len(), a.Len())
+		}
+		for i := range a.Len() {
+			if what := differs(a.Index(i), b.Index(i)); what != "" {
 				return what
 			}
 		}
-		return ""
-	case string:
-		if other, ok := b.(string); ok && (a == other || loosely(a) == loosely(other)) {
-			return ""
-		} else if ok {
-			return fmt.Sprintf("itself: %s, not %s", cut(other, 200), cut(a, 200))
+	case reflect.String:
+		if a.String() != b.String() && loosely(a.String()) != loosely(b.String()) {
+			return fmt.Sprintf(": %s, not %s", cut(b.String(), 200), cut(a.String(), 200))
+		}
+	default:
+		if !a.Equal(b) {
+			return fmt.Sprintf(": %v, not %v", b, a)
 		}
 	}
-	if reflect.DeepEqual(a, b) {
-		return ""
-	}
-	return "itself"
+	return ""
 }
 
 var cast = regexp.MustCompile(`::(?:"[^"]+"|[\w.]+(?: varying| precision)?)(?:\(\d+(?:,\s*\d+)?\))?(?: with(?:out)? time zone)?(?:\[\])*`)
@@ -164,12 +148,8 @@ func loosely(expression string) string {
 
 func writeSchema(path string, schema *catalog.Schema) error {
 	var packed bytes.Buffer
-	pack := gzip.NewWriter(&packed)
-	if err := json.NewEncoder(pack).Encode(schema); err != nil {
-		return fmt.Errorf("encoding the catalog: %w", err)
-	}
-	if err := pack.Close(); err != nil {
-		return fmt.Errorf("encoding the catalog: %w", err)
+	if err := schema.Encode(&packed); err != nil {
+		return err
 	}
 	if err := writeSynced(path, packed.Bytes()); err != nil {
 		return fmt.Errorf("writing the catalog: %w", err)
@@ -183,15 +163,7 @@ func readSchema(path string) (*catalog.Schema, error) {
 		return nil, err
 	}
 	defer f.Close()
-	unpack, err := gzip.NewReader(f)
-	if err != nil {
-		return nil, fmt.Errorf("reading the catalog of the backup: %w", err)
-	}
-	schema := new(catalog.Schema)
-	if err := json.NewDecoder(unpack).Decode(schema); err != nil {
-		return nil, fmt.Errorf("reading the catalog of the backup: %w", err)
-	}
-	return schema, nil
+	return catalog.Decode(f)
 }
 
 // Schema returns the catalog that a backup holds; nil: it holds none.

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -35,6 +36,14 @@ func syncFolder(folder string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// and adds a second error to one that is the more important.
+func and(err, second error) error {
+	if err == nil || second == nil {
+		return cmp.Or(err, second)
+	}
+	return errors.Join(err, second)
 }
 
 // stored lists the files in a backup's folder but its manifest, by path in it.

@@ -1,8 +1,7 @@
 package backup
 
 import (
-	"context"
-	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -10,6 +9,7 @@ import (
 
 	"sofiacall.com/bluegreen/internal/pgtest"
 	"sofiacall.com/bluegreen/postgres/catalog"
+	"sofiacall.com/bluegreen/switcher"
 )
 
 // lab is a database with something of every kind in it, and a store.
@@ -17,6 +17,7 @@ type lab struct {
 	*pgtest.Database
 	store  *Store
 	server *Server
+	super  *pgx.Conn
 }
 
 const shop = `
@@ -40,7 +41,7 @@ func newLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{Database: pgtest.Start(t).Database(t)}
 	pgtest.Exec(t, l.OwnerURL, shop)
-	l.server = server(t, l.OwnerURL)
+	l.server, l.super = server(t, l.OwnerURL), pgtest.Connect(t, l.SuperuserURL)
 	l.store = open(t, Options{Folder: t.TempDir() + "/backups", App: "shop"})
 	return l
 }
@@ -63,44 +64,8 @@ func open(t *testing.T, o Options) *Store {
 	return s
 }
 
-// columns is as much of a catalog as these tests need.
-func columns(ctx context.Context, tx pgx.Tx) (*catalog.Schema, error) {
-	rows, err := tx.Query(ctx, `SELECT format('%I.%I', n.nspname, c.relname), a.attname::text, a.attnum, format_type(a.atttypid, a.atttypmod)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE c.relkind IN ('r', 'p') AND `+ownRelation+` ORDER BY 1, a.attnum`)
-	if err != nil {
-		return nil, err
-	}
-	s := &catalog.Schema{Tables: make(map[string]catalog.Table)}
-	var name string
-	var c catalog.Column
-	_, err = pgx.ForEachRow(rows, []any{&name, &c.Name, &c.Number, &c.Type}, func() error {
-		t := s.Tables[name]
-		t.Constraints = make(map[string]catalog.Constraint)
-		t.Columns = append(t.Columns, c)
-		s.Tables[name] = t
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	rows, err = tx.Query(ctx, `SELECT format('%I.%I', n.nspname, c.relname), o.conname::text, pg_get_constraintdef(o.oid)
-FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace`)
-	if err != nil {
-		return nil, err
-	}
-	var constraint, definition string
-	_, err = pgx.ForEachRow(rows, []any{&name, &constraint, &definition}, func() error {
-		if t, ok := s.Tables[name]; ok {
-			t.Constraints[constraint] = catalog.Constraint{Definition: definition}
-		}
-		return nil
-	})
-	return s, err
-}
-
 func (l *lab) source() Source {
-	return Source{Server: l.server, Reason: "deploy", Release: "r12", Commit: "abc", Schema: columns}
+	return Source{Server: l.server, Reason: "deploy", Release: "r12", Commit: "abc", Schema: catalog.ReadIn}
 }
 
 func (l *lab) backup(t *testing.T) *Manifest {
@@ -113,12 +78,12 @@ func (l *lab) backup(t *testing.T) *Manifest {
 }
 
 func (l *lab) scratch() Scratch {
-	return Scratch{Server: l.server, Database: l.Name + "_scratch", Comment: "ours", Schema: columns}
+	return Scratch{Server: l.server, Database: l.Name + "_scratch", Comment: "ours", Schema: catalog.ReadIn}
 }
 
 func (l *lab) databases(t *testing.T) []string {
 	t.Helper()
-	rows, _ := pgtest.Connect(t, l.SuperuserURL).Query(t.Context(), "SELECT datname::text FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1", l.Name)
+	rows, _ := l.super.Query(t.Context(), "SELECT datname::text FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1", l.Name)
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		t.Fatal(err)
@@ -128,8 +93,12 @@ func (l *lab) databases(t *testing.T) []string {
 
 // told is all that an error could put anywhere.
 func told(err error) string {
-	data, _ := json.Marshal(err)
-	return err.Error() + " " + string(data)
+	text := err.Error()
+	var e *switcher.Error
+	if errors.As(err, &e) {
+		text += "\n" + e.Hint + "\n" + strings.Join(e.Output, "\n")
+	}
+	return text
 }
 
 func wants(t *testing.T, err error, parts ...string) {

@@ -66,12 +66,13 @@ type load struct {
 	jobs   int
 	report func(switcher.Progress)
 	tools  Tools
-	listed string // file with what of the archive is loaded
+	list   *os.File // what of the archive is loaded
 	items  int
 }
 
-// run loads an archive of pg_dump's.
-func (l *load) run(ctx context.Context, archive string) (Restored, error) {
+// run loads an archive of pg_dump's: its path, as pg_restore finds it when it
+// inherits files after the list.
+func (l *load) run(ctx context.Context, archive string, files ...*os.File) (Restored, error) {
 	var err error
 	if l.tools, err = l.store.tools(ctx); err != nil {
 		return Restored{}, err
@@ -80,17 +81,21 @@ func (l *load) run(ctx context.Context, archive string) (Restored, error) {
 	if err != nil {
 		return Restored{}, err
 	}
-	if err := l.choose(ctx, archive, leftOut); err != nil {
+	if l.list, err = inMemory("list"); err != nil {
 		return Restored{}, err
 	}
-	defer os.Remove(l.listed)
+	defer l.list.Close()
+	files = append([]*os.File{l.list}, files...)
+	if err := l.choose(ctx, archive, files, leftOut); err != nil {
+		return Restored{}, err
+	}
 
 	began := time.Now()
 	progress := newTracker("restoring", l.m.Tables, l.report)
 	progress.items, progress.serial = l.items, l.jobs == 1
 	stop := progress.watch(ctx, l.to)
-	err = command{program: l.tools.Restore, env: l.to.environment(), mask: l.to.mask, line: progress.line,
-		args: []string{"--no-password", "--verbose", "--exit-on-error", "--jobs=" + strconv.Itoa(l.jobs), "--use-list=" + l.listed,
+	err = command{program: l.tools.Restore, env: l.to.environment(), mask: l.to.mask, line: progress.line, files: files,
+		args: []string{"--no-password", "--verbose", "--exit-on-error", "--jobs=" + strconv.Itoa(l.jobs), "--use-list=" + inherited(3),
 			"--dbname=" + connectionName(l.to.Database()), archive}}.run(ctx)
 	stop()
 	if err != nil {
@@ -187,9 +192,9 @@ func mayCreate(ctx context.Context, conn *pgx.Conn, p Privileged) (bool, error) 
 }
 
 // choose writes the list of what is loaded.
-func (l *load) choose(ctx context.Context, archive string, leftOut []Privileged) error {
+func (l *load) choose(ctx context.Context, archive string, files []*os.File, leftOut []Privileged) error {
 	var listing bytes.Buffer
-	err := command{program: l.tools.Restore, args: []string{"--list", archive}, env: l.to.environment(), mask: l.to.mask, output: &listing}.run(ctx)
+	err := command{program: l.tools.Restore, args: []string{"--list", archive}, env: l.to.environment(), mask: l.to.mask, output: &listing, files: files}.run(ctx)
 	if err != nil {
 		return err
 	}
@@ -201,14 +206,7 @@ func (l *load) choose(ctx context.Context, archive string, leftOut []Privileged)
 		kept.WriteString(line)
 		l.items++
 	}
-	f, err := os.CreateTemp("", "bluegreen-restore-")
-	if err != nil {
-		return fmt.Errorf("writing the list of what is restored: %w", err)
-	}
-	l.listed = f.Name()
-	_, err = f.WriteString(kept.String())
-	if err = errors.Join(err, f.Close()); err != nil {
-		_ = os.Remove(l.listed)
+	if _, err := l.list.WriteString(kept.String()); err != nil {
 		return fmt.Errorf("writing the list of what is restored: %w", err)
 	}
 	return nil

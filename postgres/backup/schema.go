@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -20,7 +18,7 @@ func (s *Store) DumpSchema(ctx context.Context, from *Server) (string, error) {
 	return sql.String(), err
 }
 
-func (s *Store) dumpSchema(ctx context.Context, from *Server, to *bytes.Buffer, args ...string) error {
+func (s *Store) dumpSchema(ctx context.Context, from *Server, to io.Writer, args ...string) error {
 	tools, err := s.tools(ctx)
 	if err != nil {
 		return err
@@ -48,11 +46,11 @@ func suits(ctx context.Context, tools Tools, server *Server) error {
 // CopySchema makes the schema of a database in an empty one and returns what the
 // role of the target was not allowed to create there.
 func (s *Store) CopySchema(ctx context.Context, from, to *Server) (leftOut []string, err error) {
-	dir, err := os.MkdirTemp("", "bluegreen-schema-")
+	archive, err := inMemory("schema")
 	if err != nil {
-		return nil, fmt.Errorf("creating a folder for the schema: %w", err)
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer archive.Close()
 	m := new(Manifest)
 	conn, err := from.Connect(ctx)
 	if err != nil {
@@ -64,12 +62,11 @@ func (s *Store) CopySchema(ctx context.Context, from, to *Server) (leftOut []str
 		return nil, err
 	}
 	defer at.end(ctx)
-	archive := filepath.Join(dir, "schema")
-	if err := s.dumpSchema(ctx, from, new(bytes.Buffer), "--format=custom", "--file="+archive, "--snapshot="+at.snapshot); err != nil {
+	if err := s.dumpSchema(ctx, from, archive, "--format=custom", "--snapshot="+at.snapshot); err != nil {
 		return nil, err
 	}
 	l := &load{store: s, m: m, to: to, jobs: 1}
-	restored, err := l.run(ctx, archive)
+	restored, err := l.run(ctx, inherited(4), archive)
 	return restored.LeftOut, err
 }
 
@@ -134,19 +131,15 @@ func copyTable(ctx context.Context, from, to pgx.Tx, table string) error {
 }
 
 func copySequences(ctx context.Context, from, to pgx.Tx) error {
-	rows, err := from.Query(ctx, `SELECT format('%I.%I', n.nspname, c.relname), pg_sequence_last_value(c.oid)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'S' AND pg_sequence_last_value(c.oid) IS NOT NULL AND `+ownRelation)
+	sequences, err := readSequences(ctx, from)
 	if err != nil {
 		return err
 	}
-	last := make(map[string]int64)
-	var name string
-	var value int64
-	if _, err := pgx.ForEachRow(rows, []any{&name, &value}, func() error { last[name] = value; return nil }); err != nil {
-		return err
-	}
-	for name, value := range last {
-		if _, err := to.Exec(ctx, "SELECT setval(to_regclass($1), $2) WHERE to_regclass($1) IS NOT NULL", name, value); err != nil {
+	for name, s := range sequences {
+		if s.Last == nil {
+			continue
+		}
+		if _, err := to.Exec(ctx, "SELECT setval(to_regclass($1), $2) WHERE to_regclass($1) IS NOT NULL", name, *s.Last); err != nil {
 			return err
 		}
 	}

@@ -46,6 +46,11 @@ func (at *moment) begin(ctx context.Context, m *Manifest) error {
 	// What is set for the role or the database is for the app's statements.
 	_, err := at.tx.Exec(ctx, fmt.Sprintf(`SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true),
   set_config('lock_timeout', '%dms', true), set_config('row_security', 'off', true)`, lockWait.Milliseconds()))
+	if err == nil {
+		// If this process is killed, a statement that waits ends soon. Servers
+		// before 14 cannot do that.
+		_, err = at.tx.Exec(ctx, "SELECT set_config(name, '2000', true) FROM pg_settings WHERE name = 'client_connection_check_interval'")
+	}
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,10 +62,18 @@ func FindTools(ctx context.Context, folders ...string) (Tools, error) {
 		Hint: "install the PostgreSQL client of the server's version, such as Debian's `postgresql-client`, or set `backup.command`"}
 }
 
+// executable reports whether a path is a program of PostgreSQL's. Debian's are in
+// folders by version; what it has in PATH is a script that chooses one of them,
+// by rules of its own.
 func executable(path string) bool {
+	if real, err := filepath.EvalSymlinks(path); err == nil && filepath.Base(real) == "pg_wrapper" {
+		return false
+	}
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
+
+var digits = regexp.MustCompile(`\d+`)
 
 var toolVersion = regexp.MustCompile(`\(PostgreSQL\) (\d+)(\.\d+|\w+)?`)
 
@@ -85,16 +94,19 @@ func versionOf(ctx context.Context, program string) (major int, version string, 
 	return major, found[1] + found[2], err
 }
 
+// newer compares two versions; one that is being tested comes before all of its
+// minor ones.
 func newer(a, b string) bool {
-	number := func(text string) (major, minor int) {
-		left, right, _ := strings.Cut(text, ".")
-		major, _ = strconv.Atoi(strings.TrimRight(left, "abcdefghijklmnopqrstuvwxyz"))
-		minor, _ = strconv.Atoi(right)
-		return major, minor
+	number := func(text string) (parts [2]int) {
+		for i, found := range digits.FindAllString(text, 2) {
+			if i == 0 || strings.Contains(text, ".") {
+				parts[i], _ = strconv.Atoi(found)
+			}
+		}
+		return parts
 	}
-	am, an := number(a)
-	bm, bn := number(b)
-	return am > bm || am == bm && an > bn
+	left, right := number(a), number(b)
+	return slices.Compare(left[:], right[:]) > 0
 }
 
 // Suit returns an error if the tools are older than a server, given its

@@ -2,7 +2,6 @@ package backup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -38,7 +37,7 @@ func (s *Store) Verify(ctx context.Context, id string, scratch Scratch, jobs int
 	}
 	into := scratch.Server.In(scratch.Database)
 	m, err = s.Prove(ctx, id, into, scratch.Schema, jobs, report)
-	return m, errors.Join(err, DropDatabase(ctx, scratch.Server, scratch.Database, scratch.Comment))
+	return m, and(err, DropDatabase(ctx, scratch.Server, scratch.Database, scratch.Comment))
 }
 
 // Prove is Verify with an empty database that exists, which it leaves with what
@@ -119,11 +118,25 @@ func (c *comparison) run(ctx context.Context, s *Store, restored *Server, read f
 	}
 	c.schema = true
 	for _, difference := range Differences(want, got) {
-		if !slices.ContainsFunc(c.leftOut, func(object string) bool { return strings.HasPrefix(difference, object+" ") }) {
+		if !slices.ContainsFunc(c.leftOut, func(object string) bool { return isOf(difference, object) }) {
 			c.differences = append(c.differences, difference)
 		}
 	}
 	return nil
+}
+
+// isOf reports whether a difference is of an object or of the comment on it.
+func isOf(difference, object string) bool {
+	kind, name, _ := strings.Cut(object, " ")
+	if event, ok := strings.CutPrefix(name, "trigger "); ok {
+		kind, name = kind+" trigger", event
+	}
+	for _, written := range []string{kind + " " + name + " ", kind + " " + ident(name) + " "} {
+		if strings.HasPrefix(difference, written) || strings.HasPrefix(difference, "other comment on "+written) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *comparison) rows(ctx context.Context, tx pgx.Tx, now map[string]Table) error {
