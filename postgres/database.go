@@ -1,58 +1,96 @@
 package postgres
 
 import (
-	"context"
-	"errors"
+	"cmp"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"sofiacall.com/bluegreen/postgres/backup"
 	"sofiacall.com/bluegreen/switcher"
 )
 
 // Database implements switcher.Database.
 type Database struct {
 	options Options
+	admin   *pgx.ConnConfig // of the owner, in the live database
+	server  *backup.Server  // the same, for the programs of PostgreSQL
+	backups *backup.Store
+	files   files
+	log     *slog.Logger
+
+	began time.Time
+	looks chan struct{} // asks Run to look at the schema again
+
+	mu     sync.Mutex
+	status switcher.DatabaseStatus
 }
 
 var _ switcher.Database = (*Database)(nil)
 
 // New makes a Database. Nothing is connected to yet; what is wrong with the URLs
 // is an error that quotes none.
-func New(o Options) (*Database, error) { return &Database{options: o}, nil }
-
-// Run looks after the database until ctx ends: whether it answers, what its
-// schema has become, how old its backups are.
-func (d *Database) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+func New(o Options) (*Database, error) {
+	admin, err := adminConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	files, err := openFiles(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	server, err := backup.ParseServer(o.AdminURL)
+	if err != nil {
+		return nil, err
+	}
+	backups, err := backup.Open(backup.Options{
+		Folder: cmp.Or(o.Backup.Dir, filepath.Join(o.Dir, "backups")), App: o.App, Command: o.Backup.Command, RestoreCommand: o.Restore.Command,
+	})
+	if err != nil {
+		return nil, err
+	}
+	d := &Database{
+		options: o, admin: admin, server: server, backups: backups, files: files, log: o.Logger,
+		looks:  make(chan struct{}, 1),
+		status: switcher.DatabaseStatus{Name: admin.Database, Fits: []switcher.Fit{}},
+	}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	return d, nil
 }
 
 // Close ends what the Database still holds; Run has returned.
 func (d *Database) Close() {}
 
-var errAbsent = errors.New("databases are not implemented yet")
-
-// Migrate implements switcher.Database.
-func (d *Database) Migrate(context.Context, switcher.DatabaseWork) error { return errAbsent }
-
-// Do implements switcher.Database.
-func (d *Database) Do(context.Context, switcher.Kind, switcher.DatabaseWork) (string, error) {
-	return "", errAbsent
-}
-
-// Fit implements switcher.Database.
-func (d *Database) Fit(_ context.Context, release string) (switcher.Fit, error) {
-	return switcher.Fit{Release: release}, errAbsent
-}
-
-// Answers implements switcher.Database.
-func (d *Database) Answers(context.Context) error { return errAbsent }
-
-// Recover implements switcher.Database.
-func (d *Database) Recover(context.Context, switcher.Teller) (string, error) { return "", errAbsent }
-
 // Status implements switcher.Database.
-func (d *Database) Status() switcher.DatabaseStatus { return switcher.DatabaseStatus{} }
+func (d *Database) Status() switcher.DatabaseStatus {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.status
+}
 
-// PlanRestore implements switcher.Database.
-func (d *Database) PlanRestore(context.Context, switcher.DatabaseRequest) (switcher.RestorePlan, error) {
-	return switcher.RestorePlan{}, errAbsent
+// note changes the status. What it has handed out is never changed.
+func (d *Database) note(change func(*switcher.DatabaseStatus)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change(&d.status)
+}
+
+// lookAgain has Run look at the schema soon.
+func (d *Database) lookAgain() {
+	select {
+	case d.looks <- struct{}{}:
+	default:
+	}
+}
+
+// fail is Options.Failpoint.
+func (d *Database) fail(name string) {
+	if d.options.Failpoint != nil {
+		d.options.Failpoint(name)
+	}
 }

@@ -41,9 +41,6 @@ type Options struct {
 	Backup           Backup
 	Restore          Restore
 
-	// Notify is told what the team should hear of. It must not block; nil tells
-	// nobody.
-	Notify func(switcher.Notice)
 	// Start begins an operation on this database by the edge itself, such as the
 	// nightly backup; nil: there are none.
 	Start func(kind switcher.Kind) error

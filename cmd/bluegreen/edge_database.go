@@ -88,7 +88,6 @@ func (e *edge) databaseOptions(h *hosted, app *config.App, id string) postgres.O
 			Dir: d.Backup.Dir, Keep: d.Backup.Keep, Verify: d.Backup.Verify, At: nightly(d.Backup.At), MaxAge: d.Backup.MaxAge, Command: d.Backup.Command,
 		},
 		Restore: postgres.Restore{KeepFailed: d.Restore.KeepFailed, Command: d.Restore.Command},
-		Notify:  e.alerts.Tell,
 		Start: func(kind switcher.Kind) error {
 			_, err := h.app.Database(switcher.Self, kind, switcher.DatabaseRequest{})
 			return err
