@@ -83,7 +83,7 @@ func (c *Cluster) initialize() error {
 		}
 	}
 	initdb := c.account.command(filepath.Join(c.Bin, "initdb"), "--pgdata", c.data(), "--username", superuser, "--pwfile", secret,
-		"--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync", "--no-instructions")
+		"--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync")
 	if said, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, said)
 	}

@@ -105,6 +105,8 @@ var otherQueries = []string{
 	foreignGrants("pg_proc", "proacl", "f", "proowner", "true", "function"),
 	foreignGrants("pg_type", "typacl", "T", "typowner", "true", "type"),
 	foreignGrants("pg_namespace", "nspacl", "n", "nspowner", "true", "schema"),
+	foreignGrants("pg_foreign_data_wrapper", "fdwacl", "F", "fdwowner", "true", "foreign-data wrapper"),
+	foreignGrants("pg_foreign_server", "srvacl", "S", "srvowner", "true", "server"),
 	foreignGrants("pg_language", "lanacl", "l", "lanowner", "true", "language"),
 }
 

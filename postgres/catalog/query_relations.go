@@ -60,12 +60,13 @@ var indexesQuery = `SELECT ` + relationName + ` AS _key, quote_ident(i.relname) 
 	pg_get_indexdef(i.oid) AS definition, (SELECT amname FROM pg_am WHERE pg_am.oid = i.relam) AS method, keys.columns, keys.include,
 	pg_get_expr(x.indpred, x.indrelid) AS predicate, x.indisunique AS unique, {{15:x.indnullsnotdistinct;;false}} AS nulls_not_distinct,
 	x.indisprimary AS primary, x.indisexclusion AS exclusion, x.indisvalid AS valid, x.indisready AS ready,
-	(SELECT quote_ident(k.conname) FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('p', 'u', 'x')) AS constraint,
+	quote_ident(own.conname) AS constraint,
 	(SELECT quote_ident(p.relname) FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent WHERE h.inhrelid = i.oid) AS part_of,
 	CASE i.relkind WHEN 'i' THEN pg_relation_size(i.oid) END AS bytes
 	` + fromRelations(`'r', 'p', 'm'`) + `
 	JOIN pg_index x ON x.indrelid = c.oid
 	JOIN pg_class i ON i.oid = x.indexrelid
+	LEFT JOIN pg_constraint own ON own.conindid = i.oid AND own.contype IN ('p', 'u', 'x')
 	CROSS JOIN LATERAL (SELECT array_agg(key.name ORDER BY key.position) FILTER (WHERE key.position <= x.indnkeyatts) AS columns,
 		array_agg(key.name ORDER BY key.position) FILTER (WHERE key.position > x.indnkeyatts) AS include
 		FROM (SELECT k.position, CASE WHEN k.number = 0 THEN pg_get_indexdef(i.oid, k.position::int, false) ELSE quote_ident(a.attname) END AS name

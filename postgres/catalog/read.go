@@ -153,8 +153,9 @@ func (r *reader) add(query string, t take) {
 func (r *reader) run(ctx context.Context, tx pgx.Tx) error {
 	batch := &pgx.Batch{}
 	for i, query := range r.queries {
+		// OFFSET 0 keeps the server from making an object once for each use of it.
 		batch.Queue(`SELECT fields->>'_key', coalesce(fields->>'_name', ''), (fields - '{_key,_name}'::text[])::text
-			FROM (SELECT to_jsonb(object) AS fields FROM (` + query + `) object) row`).Query(func(rows pgx.Rows) error {
+			FROM (SELECT to_jsonb(object) AS fields FROM (` + query + `) object OFFSET 0) row`).Query(func(rows pgx.Rows) error {
 			defer rows.Close()
 			for rows.Next() {
 				var key, name string

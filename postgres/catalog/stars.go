@@ -11,7 +11,8 @@ var (
 	// A * for columns follows a comma, a dot, or a word that begins a list of them.
 	star = regexp.MustCompile(`(?i)(?:[.,]|\b(?:select|all|distinct|returning))\s*\*`)
 	// A name after a word that a table follows, and the rows of a trigger.
-	source  = regexp.MustCompile(`(?i)\b(?:from|join|into)\s+(?:only\s+)?((?:"(?:[^"]|"")+"|[\pL_][\pL\pN_$]*)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\pL_][\pL\pN_$]*))*)`)
+	source  = regexp.MustCompile(`(?i)\b(?:from|join|into)\s+(?:only\s+|strict\s+)?((?:"(?:[^"]|"")+"|[\pL_][\pL\pN_$]*)(?:\s*\.\s*(?:"(?:[^"]|"")+"|[\pL_][\pL\pN_$]*))*)`)
+	dot     = regexp.MustCompile(`\s*\.\s*`)
 	ofTable = regexp.MustCompile(`(?i)\b(new|old)\b`)
 )
 
@@ -25,7 +26,7 @@ func stars(body string) []string {
 	}
 	var names []string
 	for _, found := range slices.Concat(source.FindAllStringSubmatch(body, -1), ofTable.FindAllStringSubmatch(body, -1)) {
-		names = append(names, strings.ToLower(strings.Join(strings.Fields(found[1]), "")))
+		names = append(names, strings.ToLower(dot.ReplaceAllString(found[1], ".")))
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
