@@ -49,7 +49,7 @@ func (a *App) migrate(ctx context.Context, d *deployment) error {
 		}
 		return fmt.Errorf("%w: %w", cause, err) // it tells what was applied
 	}
-	d.migrated, d.migratedAt = err == nil, time.Now()
+	d.migrated, d.migratedAt = err == nil && !r.SkipMigrations, time.Now()
 	return err
 }
 
@@ -94,7 +94,7 @@ func (a *App) lookAtActive(ctx context.Context, d *deployment) error {
 
 // keepsSchema adds to the error of a deploy what has become of the schema.
 func (a *App) keepsSchema(d *deployment, err error) error {
-	if !d.migrated {
+	if !d.migrated || a.ctx.Err() != nil { // in this case the next start tells
 		return err
 	}
 	text := fmt.Sprintf("the database keeps the schema of %s", describe(&d.release))

@@ -41,7 +41,7 @@ func TestADeployMigratesBeforeItTouchesAnythingThatRuns(t *testing.T) {
 		if ran != before {
 			t.Errorf("while it migrated %q ran, before %q", ran, before)
 		}
-		if got := l.steps(op); !slices.Equal(got, []string{"deploy", "database", "pull", "backup", "migrate", "clear", "start", "health", "active", "route"}) {
+		if got := l.steps(op); !slices.Equal(got, []string{"deploy", "database", "pull", "backup", "migrate", "clear", "start", "health", "route"}) {
 			t.Errorf("steps: %v", got)
 		}
 		w := db.works[len(db.works)-1]

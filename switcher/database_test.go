@@ -151,6 +151,37 @@ func TestWhatOnlyLooksAtTheDatabaseGivesWay(t *testing.T) {
 	})
 }
 
+// A nightly backup may last longer than a bake.
+func TestABackupKeepsNobodyFromWatchingAReleaseOrRepairingOne(t *testing.T) {
+	inLabWithDatabase(t, func(l *lab, db *base) {
+		l.switched()
+		db.change(func(b *base) { b.slow = time.Hour })
+		if _, err := l.app.Database("maria@host", KindBackup, DatabaseRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		l.later(time.Second)
+		l.bench.setSick("b", errors.New("answered 500"))
+		l.later(10 * time.Second)
+		l.want(shape{PhaseSteady, Active, Failed, Blue, Blue})
+		nightly, err := l.app.Database(Self, KindBackup, DatabaseRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.later(time.Second)
+		active := l.app.Status().Slots[Blue].Instance
+		if err := l.bench.Stop(t.Context(), active); err != nil {
+			t.Fatal(err)
+		}
+		l.later(2 * time.Minute)
+		if got := l.bench.running(); !slices.Contains(got, active) {
+			t.Errorf("running: %v", got)
+		}
+		if err := nightly.Wait(t.Context()); !errors.Is(err, ErrOvertaken) {
+			t.Errorf("the nightly backup ended with %v", err)
+		}
+	})
+}
+
 func TestAFindingIsAcceptedByItselfAndWithAReason(t *testing.T) {
 	inLabWithDatabase(t, func(l *lab, db *base) {
 		l.deploy("a")

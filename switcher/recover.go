@@ -129,7 +129,8 @@ func (a *App) sweepDue() (due bool, later <-chan time.Time) {
 	} else if !a.late.IsZero() {
 		due = true
 	}
-	return due && a.op == nil && a.broken == nil, later
+	busy := a.op != nil && (!a.op.looks() || a.op.Actor != Self)
+	return due && !busy && a.broken == nil, later
 }
 
 func (a *App) recover(ctx context.Context, op *Operation) (string, error) {

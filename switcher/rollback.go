@@ -181,9 +181,13 @@ func (a *App) neitherAnswers(ctx context.Context, op *Operation, to Colour, caus
 	a.leaveUnswept() // one of them may have to be started again
 	a.wakeSweep()
 	a.setAlert("neither release answers as it should: production is on %s, nothing was stopped", keep)
+	hint := "look at what both depend on (database, network, disk); `bluegreen health` probes both slots"
+	if err := a.askDatabase(ctx); err != nil {
+		hint = fmt.Sprintf("the database does not answer either (%v): that comes first", err)
+	}
 	return &Error{Code: CodeUnhealthy,
 		What: fmt.Sprintf("the previous release does not answer either; production is on %s, nothing was stopped", keep), Err: cause,
-		Hint: "look at what both depend on (database, network, disk); `bluegreen health` probes both slots"}
+		Hint: hint}
 }
 
 func (a *App) answers(ctx context.Context, c Colour) bool {
