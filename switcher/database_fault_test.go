@@ -65,6 +65,17 @@ func TestABakeDoesNotEndWhileTheDatabaseDoesNotAnswer(t *testing.T) {
 	})
 }
 
+// What was last found may be a while old.
+func TestTheEndOfABakeAsksTheDatabaseItself(t *testing.T) {
+	inLabWithDatabase(t, func(l *lab, db *base) {
+		l.switched()
+		l.later(8 * time.Minute)
+		db.change(func(b *base) { b.down, b.blind = errors.New("connection refused"), true })
+		l.later(5 * time.Minute)
+		l.want(shape{PhaseBaking, Previous, Active, Green, Green})
+	})
+}
+
 func TestAReleaseThatFailsOnADatabaseThatAnswersIsRolledBack(t *testing.T) {
 	inLabWithDatabase(t, func(l *lab, _ *base) {
 		l.switched()
@@ -120,8 +131,13 @@ func TestFiguresOfAnOutageCondemnNoRelease(t *testing.T) {
 		l.later(time.Second)
 		db.lose(errors.New("connection refused"))
 		f.say(Bad, "9 of 10 requests failed")
+		l.later(10 * time.Second)
+		asked := f.asked()
 		l.later(time.Minute)
 		l.want(shape{PhaseBaking, Previous, Active, Green, Green})
+		if n := f.asked(); n != asked {
+			t.Errorf("%d verdicts were asked for in the outage", n-asked)
+		}
 		if v := l.app.Status().Bake.Verdict; v == nil || v.Outcome != Undecided {
 			t.Errorf("the verdict is %+v", v)
 		}

@@ -182,6 +182,21 @@ func TestABackupKeepsNobodyFromWatchingAReleaseOrRepairingOne(t *testing.T) {
 	})
 }
 
+func TestARestoreGivesWayToNothing(t *testing.T) {
+	inLabWithDatabase(t, func(l *lab, db *base) {
+		l.switched()
+		db.change(func(b *base) { b.slow = time.Minute })
+		restore, err := l.app.Database("maria@host", KindRestore, DatabaseRequest{})
+		l.later(time.Second)
+		if j := l.app.state.Load().Operation; j == nil || j.Kind != KindRestore {
+			t.Errorf("the journal says %+v", j)
+		}
+		op, busy := l.app.Rollback("maria@host", RollbackRequest{})
+		l.fails(CodeBusy, op, busy)
+		l.must(restore, err)
+	})
+}
+
 func TestAFindingIsAcceptedByItselfAndWithAReason(t *testing.T) {
 	inLabWithDatabase(t, func(l *lab, db *base) {
 		l.deploy("a")

@@ -42,6 +42,13 @@ func (f *figures) last() Trial {
 	return f.trials[len(f.trials)-1]
 }
 
+// asked is how often it was.
+func (f *figures) asked() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.trials)
+}
+
 // judgedLab is a lab with a release b in its bake, of which the figures say
 // nothing yet.
 func judgedLab(t *testing.T, test func(*lab, *figures)) {
