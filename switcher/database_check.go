@@ -22,12 +22,13 @@ type ReleaseFit struct {
 // Stops reports whether production leads, or could be pointed, to a release that
 // cannot live with the live schema.
 func (c SchemaCheck) Stops() bool {
-	return slices.ContainsFunc(c.Releases, func(r ReleaseFit) bool { return r.held() && r.Fit.stops() != "" })
+	return slices.ContainsFunc(c.Releases, ReleaseFit.Stops)
 }
 
-// held reports whether the release runs, or is kept to run again.
-func (r ReleaseFit) held() bool {
-	return r.State == Active || r.State == Testing || r.State == Previous
+// Stops reports whether the release runs, or is kept to run again, and cannot
+// live with the live schema.
+func (r ReleaseFit) Stops() bool {
+	return (r.State == Active || r.State == Testing || r.State == Previous) && len(r.Fit.Stopping()) > 0
 }
 
 // CheckDatabase compares what each release on record needs with the live schema

@@ -46,9 +46,9 @@ func (a *App) fitLast(release string) (fit Fit, known bool) {
 // codeUnknown is the code of the finding that nothing could be compared.
 const codeUnknown = "unknown"
 
-// all are the findings, with one more when nothing could be compared, so that
+// All are the findings, with one more when nothing could be compared, so that
 // this too can be accepted by its id.
-func (f Fit) all() []SchemaFinding {
+func (f Fit) All() []SchemaFinding {
 	if f.Unknown == "" {
 		return f.Findings
 	}
@@ -62,7 +62,7 @@ func (f Fit) accept(allowed *Allowance) Fit {
 	if allowed == nil {
 		return f
 	}
-	f.Findings, f.Unknown = slices.Clone(f.all()), ""
+	f.Findings, f.Unknown = slices.Clone(f.All()), ""
 	for i, finding := range f.Findings {
 		if slices.Contains(allowed.Findings, finding.ID(f.Plan)) {
 			f.Findings[i].Allowed = allowed.Reason
@@ -75,19 +75,27 @@ func (f Fit) accept(allowed *Allowance) Fit {
 // nothing does.
 func (f Fit) stops() string {
 	var all []string
-	for _, finding := range f.all() {
-		if finding.Stops() {
-			all = append(all, fmt.Sprintf("%s (--allow %s)", finding.What, finding.ID(f.Plan)))
-		}
+	for _, finding := range f.Stopping() {
+		all = append(all, fmt.Sprintf("%s (--allow %s)", finding.What, finding.ID(f.Plan)))
 	}
 	return strings.Join(all, ", ")
+}
+
+// Stopping are the findings that stand in the way until somebody accepts them.
+func (f Fit) Stopping() (stops []SchemaFinding) {
+	for _, finding := range f.All() {
+		if finding.Stops() {
+			stops = append(stops, finding)
+		}
+	}
+	return stops
 }
 
 // review says what a person should look at before production goes to the
 // release; empty: nothing.
 func (f Fit) review() string {
 	var all []string
-	for _, finding := range f.all() {
+	for _, finding := range f.All() {
 		if finding.Allowed == "" && finding.Verdict == SchemaData {
 			all = append(all, finding.What)
 		}
@@ -106,7 +114,7 @@ func (a *App) schemaGate(ctx context.Context, to Colour, allowed *Allowance) Gat
 		return g
 	}
 	fit = fit.accept(allowed)
-	g.Findings, g.Plan = fit.all(), fit.Plan
+	g.Findings, g.Plan = fit.All(), fit.Plan
 	if why := fit.stops(); why != "" {
 		g.Text = fmt.Sprintf("%s cannot live with the schema: %s", describe(release), why)
 		return g
@@ -151,7 +159,7 @@ func (a *App) mayReturn(ctx context.Context, op *Operation, to *Release, allowed
 	if why := fit.stops(); why != "" {
 		e := refuse("production was not touched; accept each finding by its id, with a reason, if you know better: `bluegreen rollback --allow ID --reason TEXT`",
 			"%s", cannotReturn(to, why))
-		e.Findings, e.Plan = fit.all(), fit.Plan
+		e.Findings, e.Plan = fit.All(), fit.Plan
 		return e
 	}
 	if why := fit.review(); why != "" {

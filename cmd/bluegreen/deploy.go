@@ -9,6 +9,8 @@ import (
 
 func newDeployCommand(p *program) *cobra.Command {
 	var image string
+	var skip bool
+	var accept acceptance
 	cmd := &cobra.Command{
 		Use:   "deploy [COMMIT]",
 		Short: "Put a release into the inactive slot and test it there",
@@ -18,22 +20,34 @@ for the very first release of an app, which becomes active at once.
 
 COMMIT is the tag of the app's configured image; without it the tag is taken
 from DOCKER_IMAGE_TAG. --image names another image by its full reference. A
-release that is already in test is replaced.`,
+release that is already in test is replaced.
+
+An app with a database is migrated first: after a backup and a rehearsal in a
+copy, and only if the running release can live with the result. What speaks
+against it is told as findings, each with the safe way and with the --allow that
+accepts it.`,
 		Example: `  bluegreen deploy 4f2a1c9
   DOCKER_IMAGE_TAG=4f2a1c9 bluegreen deploy
-  bluegreen deploy --image registry.example.com/chat:nightly`,
+  bluegreen deploy --image registry.example.com/chat:nightly
+  bluegreen deploy 4f2a1c9 --allow 'table_locked:public.orders@5f0c' --reason "at night"`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request, err := p.deployRequest(args, image)
+			if err == nil {
+				err = accept.check()
+			}
 			if err != nil {
 				return err
 			}
+			request.SkipMigrations, request.Allow, request.Reason = skip, accept.allow, accept.reason
 			return p.operate(cmd.Context(), func(c *admin.Client, app string, show tell) (switcher.Result, error) {
 				return c.Deploy(cmd.Context(), app, request, show)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&image, "image", "", "full image reference, instead of the app's image with a tag")
+	cmd.Flags().BoolVar(&skip, "skip-migrations", false, "leave the database as it is")
+	accept.add(p, cmd)
 	return cmd
 }
 

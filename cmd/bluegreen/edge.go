@@ -88,7 +88,7 @@ func newEdge(o edgeOptions) (_ *edge, err error) {
 	e.alerts = e.newAlerts(o.Config)
 	e.figures = e.metrics.Handler(e.state, e.log)
 	e.admin = admin.New(admin.Options{
-		Apps: e.sortedApps, Certificates: e.certificates, Compare: e.compare, Reload: e.reload, Link: e.link, Dashboard: e.openDashboard, Metrics: e.figures, Logs: e.readLogs,
+		Apps: e.sortedApps, Certificates: e.certificates, Compare: e.compare, Backups: e.backups, Reload: e.reload, Link: e.link, Dashboard: e.openDashboard, Metrics: e.figures, Logs: e.readLogs,
 		TestAlerts: e.testAlerts, Alerts: e.alertStatus, Version: o.Version, Logger: e.log,
 	})
 	if e.listeners, err = e.openListeners(o.Config); err != nil {

@@ -94,6 +94,11 @@ func (p *program) report(err error) {
 	if told.Hint != "" {
 		t.printf("  %s\n", told.Hint)
 	}
+	if len(told.Findings) > 0 {
+		t.printf("\n")
+		drawFindings(t, "  ", told.Findings, told.Plan)
+		return // which say what the output does
+	}
 	for _, line := range told.Output {
 		t.printf("  %s %s\n", t.dim("|"), printable(line))
 	}

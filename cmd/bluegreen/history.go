@@ -55,6 +55,9 @@ func showHistory(t *terminal, records []switcher.Record) {
 		if r.Reason != "" && !strings.Contains(r.Result, r.Reason) {
 			result += " (" + printable(r.Reason) + ")"
 		}
+		if r.Allowed != nil {
+			result += "; accepted: " + printable(strings.Join(r.Allowed.Findings, ", "))
+		}
 		if !r.OK {
 			result = t.red(strings.TrimSuffix("failed: "+result, ": "))
 		}

@@ -25,17 +25,24 @@ type desk struct {
 
 func newDesk(t *testing.T, benches ...*apptest.Bench) *desk {
 	t.Helper()
+	return newDeskWith(t, func(*admin.Options) {}, benches...)
+}
+
+func newDeskWith(t *testing.T, change func(*admin.Options), benches ...*apptest.Bench) *desk {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "bg") // short: a socket's path is limited to 108 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	server := admin.New(admin.Options{Hostname: "host", Apps: func() (apps []*switcher.App) {
+	options := admin.Options{Hostname: "host", Apps: func() (apps []*switcher.App) {
 		for _, b := range benches {
 			apps = append(apps, b.App)
 		}
 		return apps
-	}})
+	}}
+	change(&options)
+	server := admin.New(options)
 	socket := filepath.Join(dir, "s")
 	ln, err := server.Listen(socket)
 	if err != nil {

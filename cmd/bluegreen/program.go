@@ -100,6 +100,7 @@ the flags of these names; NO_COLOR turns colours off.`,
 	group(root, "A release, from its deploy to its end:",
 		newDeployCommand(p), newSwitchCommand(p), newConfirmCommand(p), newRollbackCommand(p),
 		newDiscardCommand(p), newDrainCommand(p), newCleanupCommand(p), newRecoverCommand(p))
+	group(root, "Its database:", newDBCommand(p))
 	group(root, "Production, while something is done to it:", newPauseCommand(p), newResumeCommand(p), newMaintenanceCommand(p))
 	group(root, "What is going on:", newStatusCommand(p), newHealthCommand(p), newCompareCommand(p), newHistoryCommand(p), newLogsCommand(p), newNotifyCommand(p), newDashboardCommand(p))
 	group(root, "The edge:", newServeCommand(p), newDemoCommand(p), newChatCommand(p), newReloadCommand(p), newLinkCommand(p), newConfigCommand(p))

@@ -26,6 +26,7 @@ func drawStatus(t *terminal, st admin.Status, now time.Time) {
 	v.maintenance()
 	v.failing()
 	v.rollback()
+	v.database()
 	v.bake()
 	v.verdict()
 	v.drain()

@@ -18,6 +18,7 @@ type switchFlags struct {
 	dryRun       bool
 	wait         bool
 	timeout      time.Duration
+	accept       acceptance
 	request      switcher.SwitchRequest
 }
 
@@ -33,7 +34,8 @@ production goes back by itself if it turns unhealthy.
 
 --dry-run tells what each gate says and what a switch would affect. --wait stays
 until drain and bake have ended; an automatic rollback meanwhile is exit code 5.
---force overrides the health and hook gates, for admins only.`,
+--force overrides the health and hook gates, for admins only. What the schema gate
+finds is accepted one by one, by --allow.`,
 		Example: `  bluegreen switch --dry-run
   bluegreen switch --expect-active blue --expect-release 4f2a1c9
   bluegreen switch --bake 30m --wait --timeout 45m`,
@@ -63,12 +65,14 @@ until drain and bake have ended; an automatic rollback meanwhile is exit code 5.
 	flags.BoolVar(&f.wait, "wait", false, "stay until drain and bake have ended")
 	flags.DurationVar(&f.timeout, "timeout", 0, "with --wait: how long at most (default: no limit)")
 	p.complete(cmd, "expect-active", completeColours)
+	f.accept.add(p, cmd)
 	return cmd
 }
 
 // complete turns the flags into the request and refuses what makes no sense.
 func (f *switchFlags) complete(cmd *cobra.Command) error {
 	f.request.ExpectActive = switcher.Colour(f.expectActive)
+	f.request.Allow, f.request.Reason = f.accept.allow, f.accept.reason
 	flags := cmd.Flags()
 	switch {
 	case f.expectActive != "" && !f.request.ExpectActive.Valid():
@@ -81,6 +85,9 @@ func (f *switchFlags) complete(cmd *cobra.Command) error {
 		return usageError("", "--timeout is for --wait")
 	case f.bake < 0:
 		return usageError("0 means no bake", "--bake cannot be negative")
+	}
+	if err := f.accept.check(); err != nil {
+		return err
 	}
 	if flags.Changed("bake") {
 		f.request.Bake = &f.bake
@@ -121,5 +128,6 @@ func showPlan(t *terminal, plan switcher.Plan) {
 			text += " (overridden)"
 		}
 		t.printf("  %s %s %s\n", t.mark(gate.OK || gate.Overridden), pad(gate.Gate, 8), printable(text))
+		drawFindings(t, "    ", gate.Findings, gate.Plan)
 	}
 }
