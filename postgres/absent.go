@@ -24,7 +24,10 @@ func (d *Database) Run(ctx context.Context) error {
 func (d *Database) Migrate(context.Context, switcher.DatabaseWork) error { return errAbsent }
 
 // Do implements switcher.Database.
-func (d *Database) Do(context.Context, switcher.Kind, switcher.DatabaseWork) (string, error) {
+func (d *Database) Do(ctx context.Context, kind switcher.Kind, w switcher.DatabaseWork) (string, error) {
+	if kind == switcher.KindRestore {
+		return d.restore(ctx, w)
+	}
 	return "", errAbsent
 }
 
@@ -34,11 +37,8 @@ func (d *Database) Fit(_ context.Context, release string) (switcher.Fit, error) 
 }
 
 // Recover implements switcher.Database.
-func (d *Database) Recover(context.Context, switcher.Teller) (string, error) { return "", errAbsent }
-
-// PlanRestore implements switcher.Database.
-func (d *Database) PlanRestore(context.Context, switcher.DatabaseRequest) (switcher.RestorePlan, error) {
-	return switcher.RestorePlan{}, errAbsent
+func (d *Database) Recover(ctx context.Context, t switcher.Teller) (string, error) {
+	return d.recoverRestore(ctx, t) // before scratch databases are removed
 }
 
 func (d *Database) noteHealth(time.Time, error) {}

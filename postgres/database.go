@@ -22,6 +22,8 @@ type Database struct {
 	files   files
 	log     *slog.Logger
 
+	restores plans // that may be confirmed
+
 	began time.Time
 	looks chan struct{} // asks Run to look at the schema again
 
