@@ -46,6 +46,34 @@ func TestTheDatabasesOwnPropertiesComeBack(t *testing.T) {
 	}
 }
 
+// An autovacuum of what was just restored is a process that the owner of the
+// database may not end; so is a superuser's session, which is easier to have.
+func TestADatabaseIsRemovedOnceOthersHaveLeftIt(t *testing.T) {
+	l := newLab(t)
+	name := l.Name + "_scratch"
+	like := Properties{Owner: l.Owner, Encoding: "UTF8", Provider: "libc", Collate: "C.UTF-8", CType: "C.UTF-8"}
+	if err := CreateDatabase(t.Context(), l.server, name, like, "ours"); err != nil {
+		t.Fatal(told(err))
+	}
+	inside, err := server(t, l.SuperuserURL).In(name).Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- DropDatabase(t.Context(), l.server, name, "ours") }()
+	until(t, "it is being removed", func() bool {
+		var trying bool
+		err := l.super.QueryRow(t.Context(), "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'DROP DATABASE%' || $1 || '%' AND state = 'active' AND pid <> pg_backend_pid()", name).Scan(&trying)
+		return err == nil && trying
+	})
+	if err := inside.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(told(err))
+	}
+}
+
 func TestConnectionStringsOfBothFormsReachTheTools(t *testing.T) {
 	for _, connection := range []string{
 		"postgres://ann:s%40cret-w%C3%B6rd@db.example:6543/shop?sslmode=disable&options=-c%20work_mem%3D1MB&connect_timeout=7",

@@ -3,9 +3,11 @@ package backup
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"sofiacall.com/bluegreen/switcher"
 )
@@ -58,6 +60,25 @@ func DropDatabase(ctx context.Context, server *Server, name, comment string) err
 	case said != "" && said != comment:
 		return &switcher.Error{Code: switcher.CodeFailed, What: "database " + name + " is not ours to remove: its comment says " + cut(said, 100)}
 	}
-	_, err = conn.Exec(ctx, "DROP DATABASE IF EXISTS "+ident(name)+" WITH (FORCE)")
-	return sqlError(ctx, "removing database "+name, err)
+	return sqlError(ctx, "removing database "+name, Drop(ctx, conn, name))
+}
+
+// Drop removes a database, whoever made it, and ends the sessions in it. For an
+// autovacuum, which follows on every restore, WITH (FORCE) is refused to all but
+// superusers; a plain DROP ends it by itself, but no sessions. So each is tried in
+// turn.
+func Drop(ctx context.Context, conn *pgx.Conn, name string) error {
+	var err error
+	for range 5 {
+		for _, how := range []string{" WITH (FORCE)", ""} {
+			if _, err = conn.Exec(ctx, "DROP DATABASE IF EXISTS "+ident(name)+how); err == nil {
+				return nil
+			}
+		}
+		var refused *pgconn.PgError
+		if !errors.As(err, &refused) || refused.Code == "42501" && strings.Contains(refused.Message, "must be owner") {
+			return err
+		}
+	}
+	return err
 }
