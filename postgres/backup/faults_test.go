@@ -92,6 +92,29 @@ func TestACancelledBackupLeavesNothing(t *testing.T) {
 	until(t, "its sessions have ended", func() bool { return l.sessions(t, "true") == 0 })
 }
 
+func TestACancelledVerificationLeavesNoDatabase(t *testing.T) {
+	l := newLab(t)
+	m := l.backup(t)
+	for _, when := range []string{"checking", "restoring", "comparing"} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		changedHerMind := errors.New("she has changed her mind")
+		_, err := l.store.Verify(ctx, m.ID, l.scratch(), 0, func(p switcher.Progress) {
+			if strings.HasPrefix(p.Text, when) {
+				cancel(changedHerMind)
+			}
+		})
+		if !errors.Is(err, changedHerMind) {
+			t.Errorf("cancelled while %s: %v", when, err)
+		}
+		if left := l.databases(t); len(left) != 1 {
+			t.Errorf("cancelled while %s: databases afterwards: %v", when, left)
+		}
+	}
+	if list, err := l.store.List(); err != nil || list[0].Verified() || list[0].Manifest.Refuted != "" {
+		t.Errorf("the list is %+v, %v", list[0], err)
+	}
+}
+
 // arguments fails if a password is in the arguments of any process.
 func arguments(t *testing.T) {
 	t.Helper()

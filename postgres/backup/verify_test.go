@@ -32,7 +32,13 @@ func TestABackupIsVerifiedByRestoringAndComparingIt(t *testing.T) {
 	if last := progress[len(progress)-1]; last.Total == 0 || last.Done != last.Total {
 		t.Errorf("the last progress is %+v", last)
 	}
-	verified, err := l.store.Verify(t.Context(), m.ID, l.scratch(), 0, nil)
+	var done int64
+	verified, err := l.store.Verify(t.Context(), m.ID, l.scratch(), 0, func(p switcher.Progress) {
+		if p.Total > 0 && (p.Done < done || p.Done > p.Total) {
+			t.Errorf("progress %+v after %d bytes", p, done)
+		}
+		done = p.Done
+	})
 	if err != nil {
 		t.Fatal(told(err))
 	}
