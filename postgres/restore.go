@@ -200,7 +200,7 @@ func (r *restoration) dress(ctx context.Context) error {
 func (r *restoration) abandon() error {
 	ctx, cancel := context.WithTimeout(context.Background(), clearing)
 	defer cancel()
-	if _, err := r.control.Exec(ctx, "DROP DATABASE IF EXISTS "+quote(r.journal.Restored)+" WITH (FORCE)"); err != nil {
+	if err := backup.Drop(ctx, r.control, r.journal.Restored); err != nil {
 		r.lent.Warn("database %s is left, the next start removes it", r.journal.Restored)
 		return explain(ctx, err, "removing "+r.journal.Restored+" beside", r.control.Config())
 	}

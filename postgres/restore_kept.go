@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"sofiacall.com/bluegreen/postgres/backup"
 )
 
 // openFailed lets people look into a database that was replaced, without writing
@@ -51,7 +53,7 @@ func (d *Database) dropSurplus(ctx context.Context, control *pgx.Conn) (dropped 
 		return nil, err
 	}
 	for _, name := range names {
-		if _, err := control.Exec(ctx, "DROP DATABASE IF EXISTS "+quote(name)+" WITH (FORCE)"); err != nil {
+		if err := backup.Drop(ctx, control, name); err != nil {
 			return dropped, explain(ctx, err, "removing "+name+", from", control.Config())
 		}
 		dropped = append(dropped, name)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"sofiacall.com/bluegreen/postgres/backup"
 	"sofiacall.com/bluegreen/switcher"
 )
 
@@ -99,8 +100,8 @@ func (l *leftRestore) undone(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	if err := l.exec(ctx, "DROP DATABASE IF EXISTS "+quote(j.Restored)+" WITH (FORCE)"); err != nil {
-		return "", err
+	if err := backup.Drop(ctx, l.control, j.Restored); err != nil {
+		return "", explain(ctx, err, "ending a restore from", l.control.Config())
 	}
 	return fmt.Sprintf("the restore of backup %s was cut short and is undone: database %s is as it was", j.Backup, j.Live), nil
 }
