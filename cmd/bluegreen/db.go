@@ -26,7 +26,7 @@ no release needs any more, and bring a lost database back.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newDBCheckCommand(p), newDBPlanCommand(p), newDBAcceptCommand(p),
-		newDBBackupCommand(p), newDBBackupsCommand(p), newDBVerifyCommand(p),
+		newDBBackupCommand(p), newDBBackupsCommand(p), newDBVerifyCommand(p), newDBRestoreCommand(p),
 		newDBContractCommand(p), newDBDownCommand(p))
 	return cmd
 }
