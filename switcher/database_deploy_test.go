@@ -300,6 +300,25 @@ func TestADatabaseThatIsDownAtTheStartIsRecoveredLater(t *testing.T) {
 	})
 }
 
+// A reload may bring another database, or the first one.
+func TestADatabaseThatAReloadBringsIsRecoveredAsWell(t *testing.T) {
+	inLabWithDatabase(t, func(l *lab, db *base) {
+		l.deploy("a")
+		l.base = newBase()
+		l.base.left = "a restore of before was left half done"
+		l.app.Apply(l.settings())
+		l.later(time.Minute)
+		if r := l.newest(); r.Kind != KindRecover || !strings.Contains(r.Result, l.base.left) || l.base.recovers != 1 {
+			t.Errorf("recovered %d times, the history says %+v", l.base.recovers, r)
+		}
+		l.app.Apply(l.settings())
+		l.later(time.Minute)
+		if l.base.recovers != 1 {
+			t.Error("one that stays is recovered again")
+		}
+	})
+}
+
 // Every step that the database marks is a point at which the process may end.
 func TestAfterACrashInAnyStepOfTheDatabaseTheHistoryTellsTheTruth(t *testing.T) {
 	for name, operate := range map[string]func(*App) (*Operation, error){
@@ -312,15 +331,16 @@ func TestAfterACrashInAnyStepOfTheDatabaseTheHistoryTellsTheTruth(t *testing.T) 
 			inLabWithDatabase(t, func(l *lab, _ *base) {
 				l.deploy("a")
 				walked := l.crashes(operate)
-				marked := 0
+				marked, begun := 0, false
 				for _, c := range walked {
+					begun = begun || strings.HasSuffix(c.point, "/begin/after")
 					if strings.Contains(c.point, "/"+markPrefix) {
 						marked++
 					}
 					l.tellsTheTruth(c)
 				}
-				if marked != 4 {
-					t.Errorf("%d failpoints in marked steps of %d", marked, len(walked))
+				if marked != 4 || begun != (name != "backup") {
+					t.Errorf("%d failpoints in marked steps of %d; in the journal from its beginning: %v", marked, len(walked), begun)
 				}
 			})
 		})

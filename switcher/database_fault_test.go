@@ -132,6 +132,7 @@ func TestFiguresOfAnOutageCondemnNoRelease(t *testing.T) {
 		db.lose(errors.New("connection refused"))
 		f.say(Bad, "9 of 10 requests failed")
 		l.later(10 * time.Second)
+		l.bench.happens(Incident{Kind: IncidentDied, Instance: l.app.Status().Slots[Green].Instance, ExitCode: 1}) // for want of the database
 		asked := f.asked()
 		l.later(time.Minute)
 		l.want(shape{PhaseBaking, Previous, Active, Green, Green})
@@ -145,8 +146,8 @@ func TestFiguresOfAnOutageCondemnNoRelease(t *testing.T) {
 		f.say(Undecided, "nothing yet")
 		l.later(10 * time.Second)
 		trial := f.last()
-		if since := time.Since(trial.Since); since > 10*time.Second || trial.Until.Sub(trial.Began) < 10*time.Minute+50*time.Second {
-			t.Errorf("after the outage the trial is of %v, until %v after its beginning", since, trial.Until.Sub(trial.Began))
+		if since := time.Since(trial.Since); since > 10*time.Second || trial.Deaths != 0 || trial.Until.Sub(trial.Began) < 10*time.Minute+50*time.Second {
+			t.Errorf("after the outage the trial is of %v, until %v after its beginning, with %d deaths", since, trial.Until.Sub(trial.Began), trial.Deaths)
 		}
 		l.later(time.Minute)
 		f.say(Bad, "8 of 10 requests failed")
