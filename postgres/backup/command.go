@@ -111,6 +111,7 @@ var hints = []struct {
 	{regexp.MustCompile(`permission denied for`), "the admin's role may not read or make everything: it should own all objects, or be a member of the roles that do"},
 	{regexp.MustCompile(`lock timeout|LOCK TABLE`), "another session holds a lock on a table for long: see pg_stat_activity"},
 	{regexp.MustCompile(`password authentication failed`), "the password of the admin's URL is not that role's"},
+	{regexp.MustCompile(`parameter "transaction_timeout"`), "this pg_restore is too new for the server: install the client of the server's version beside it"},
 	{regexp.MustCompile(`too many clients|remaining connection slots`), "the server has no connection left: raise max_connections, or have the app use fewer"},
 }
 

@@ -63,25 +63,21 @@ type dump struct {
 func (d *dump) make(ctx context.Context) error {
 	var err error
 	hook := len(d.store.Command) > 0
-	if !hook {
-		if d.tools, err = d.store.tools(ctx); err != nil {
-			return err
-		}
-	}
 	if d.conn, err = d.from.Server.Connect(ctx); err != nil {
 		return err
 	}
 	defer d.conn.Close(context.WithoutCancel(ctx))
 	d.m = &Manifest{Format: format, App: d.store.App, Reason: d.from.Reason, Release: d.from.Release, Commit: d.from.Commit,
-		Tool: d.tools.Version, Hook: d.store.Command}
+		Hook: d.store.Command}
 	if d.at, err = survey(ctx, d.conn, d.m); err != nil {
 		return err
 	}
 	defer d.at.end(ctx)
 	if !hook {
-		if err := d.tools.Suit(d.m.Server); err != nil {
+		if d.tools, err = d.store.tools(ctx, d.m.Server, ""); err != nil {
 			return err
 		}
+		d.m.Tool = d.tools.Version
 		if err := d.store.makeRoom(d.m.DataSize); err != nil {
 			return err
 		}

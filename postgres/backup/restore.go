@@ -73,10 +73,6 @@ type load struct {
 // run loads an archive of pg_dump's: its path, as pg_restore finds it when it
 // inherits files after the list.
 func (l *load) run(ctx context.Context, archive string, files ...*os.File) (Restored, error) {
-	var err error
-	if l.tools, err = l.store.tools(ctx); err != nil {
-		return Restored{}, err
-	}
 	leftOut, err := l.prepare(ctx)
 	if err != nil {
 		return Restored{}, err
@@ -145,8 +141,8 @@ func (l *load) prepare(ctx context.Context) ([]Privileged, error) {
 			What: fmt.Sprintf("the backup is of a server of version %d and this one is of version %d", l.m.Server/10000, major),
 			Hint: "restore into a server of the same version or a newer one"}
 	}
-	if l.tools.Major < l.m.Server/10000 {
-		return nil, l.tools.Suit(l.m.Server)
+	if l.tools, err = l.store.tools(ctx, server, l.m.Tool); err != nil {
+		return nil, err
 	}
 	if superuser {
 		return nil, nil

@@ -19,28 +19,25 @@ func (s *Store) DumpSchema(ctx context.Context, from *Server) (string, error) {
 }
 
 func (s *Store) dumpSchema(ctx context.Context, from *Server, to io.Writer, args ...string) error {
-	tools, err := s.tools(ctx)
+	tools, err := s.toolsFor(ctx, from)
 	if err != nil {
-		return err
-	}
-	if err := suits(ctx, tools, from); err != nil {
 		return err
 	}
 	return command{program: tools.Dump, env: from.environment(), mask: from.mask, output: to,
 		args: append([]string{"--schema-only", "--no-password", fmt.Sprintf("--lock-wait-timeout=%d", lockWait.Milliseconds())}, args...)}.run(ctx)
 }
 
-func suits(ctx context.Context, tools Tools, server *Server) error {
+func (s *Store) toolsFor(ctx context.Context, server *Server) (Tools, error) {
 	conn, err := server.Connect(ctx)
 	if err != nil {
-		return err
+		return Tools{}, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	var version int
 	if err := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
-		return sqlError(ctx, "asking the server for its version", err)
+		return Tools{}, sqlError(ctx, "asking the server for its version", err)
 	}
-	return tools.Suit(version)
+	return s.tools(ctx, version, "")
 }
 
 // CopySchema makes the schema of a database in an empty one and returns what the
@@ -152,9 +149,5 @@ func (s *Store) Preflight(ctx context.Context, from *Server) (Tools, error) {
 	if len(s.Command) > 0 {
 		return Tools{}, nil
 	}
-	tools, err := s.tools(ctx)
-	if err != nil {
-		return Tools{}, err
-	}
-	return tools, suits(ctx, tools, from)
+	return s.toolsFor(ctx, from)
 }

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ type Options struct {
 	// back in place of pg_restore. See hook.go for what they are told.
 	Command, RestoreCommand []string
 
-	// Tools; nil: FindTools, each time anew.
+	// Tools are taken in place of those that FindToolsFor finds, if it is not nil.
 	Tools func(context.Context) (Tools, error)
 }
 
@@ -64,11 +65,21 @@ func (s *Store) jobs(asked int) int {
 	return cmp.Or(max(asked, 0), max(s.Jobs, 0), min(runtime.NumCPU(), 8))
 }
 
-func (s *Store) tools(ctx context.Context) (Tools, error) {
-	if s.Tools != nil {
-		return s.Tools(ctx)
+// tools returns the programs for a server that can also read what was written by
+// those of another version.
+func (s *Store) tools(ctx context.Context, server int, written string) (Tools, error) {
+	before, _, _ := strings.Cut(written, ".")
+	major, _ := strconv.Atoi(before)
+	server = max(server, major*10000)
+	find := s.Tools
+	if find == nil {
+		find = func(ctx context.Context) (Tools, error) { return FindToolsFor(ctx, server) }
 	}
-	return FindTools(ctx)
+	found, err := find(ctx)
+	if err == nil {
+		err = found.Suit(server)
+	}
+	return found, err
 }
 
 // lock takes the store for a process that writes to it.

@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +31,14 @@ const toolFolders = "/usr/lib/postgresql/*/bin"
 // FindTools returns the newest pg_dump and pg_restore of the given directories;
 // without any, of those in PATH and of /usr/lib/postgresql/*/bin.
 func FindTools(ctx context.Context, folders ...string) (Tools, error) {
+	return FindToolsFor(ctx, math.MaxInt, folders...)
+}
+
+// FindToolsFor is FindTools for a server, given its server_version_num: those of
+// its own version, or else of the next newer one, or else the newest. An older
+// pg_dump refuses the server, and a pg_restore of 17 or newer sends older servers
+// a setting that they do not know.
+func FindToolsFor(ctx context.Context, server int, folders ...string) (Tools, error) {
 	if len(folders) == 0 {
 		folders = filepath.SplitList(os.Getenv("PATH"))
 		installed, _ := filepath.Glob(toolFolders)
@@ -47,7 +56,7 @@ func FindTools(ctx context.Context, folders ...string) (Tools, error) {
 			trouble = err
 			continue
 		}
-		if newer(t.Version, best.Version) {
+		if best.Dump == "" || t.better(best, server/10000) {
 			best = t
 		}
 	}
@@ -60,6 +69,17 @@ func FindTools(ctx context.Context, folders ...string) (Tools, error) {
 	return Tools{}, &switcher.Error{Code: switcher.CodeFailed,
 		What: "there is no pg_dump with its pg_restore in PATH or " + toolFolders,
 		Hint: "install the PostgreSQL client of the server's version, such as Debian's `postgresql-client`, or set `backup.command`"}
+}
+
+// better reports whether the tools suit a server of a version better than others.
+func (t Tools) better(than Tools, major int) bool {
+	switch {
+	case t.Major == than.Major:
+		return newer(t.Version, than.Version)
+	case t.Major >= major && than.Major >= major:
+		return t.Major < than.Major
+	}
+	return t.Major > than.Major
 }
 
 // executable reports whether a path is a program of PostgreSQL's. Debian's are in
