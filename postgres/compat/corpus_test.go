@@ -104,6 +104,9 @@ type figures struct {
 	cases, breaking, found, later int
 	verdicts                      map[switcher.SchemaVerdict]int
 	falseBlocks, softly, shapes   []string
+
+	dumps, brokenDumps, netAlone int
+	unexplained, slipped         []string
 }
 
 // The oracle is the old version's workload, which is run on the changed database:
@@ -136,6 +139,13 @@ func (f *figures) report(t *testing.T) {
 	for _, v := range []switcher.SchemaVerdict{switcher.SchemaBlock, switcher.SchemaLock, switcher.SchemaData, switcher.SchemaWarn, switcher.SchemaPass} {
 		t.Logf("verdict %-5s                        %4d", v, f.verdicts[v])
 	}
+	t.Logf("dumps compared                       %4d, of breaking changes %d; the net alone finds %d", f.dumps, f.brokenDumps, f.netAlone)
+	for _, line := range f.unexplained {
+		t.Logf("not explained by a rule: %s", line)
+	}
+	for _, line := range f.slipped {
+		t.Logf("not in a dump: %s", line)
+	}
 	for _, line := range f.softly {
 		t.Logf("data, fails at once: %s", line)
 	}
@@ -155,6 +165,8 @@ type lab struct {
 	workload []string
 	schema   *catalog.Schema // of the base
 	expected []outcome       // of the workload on the base
+
+	schemaDump string // of the base
 }
 
 func newLab(t *testing.T, cluster *pgtest.Cluster) *lab {
@@ -172,6 +184,7 @@ func newLab(t *testing.T, cluster *pgtest.Cluster) *lab {
 	l := &lab{cluster: cluster, workload: statements(read("workload.sql"))}
 	pgtest.Exec(t, l.url(t, base), statements(read("base.sql"))...)
 	l.schema = l.read(t, base)
+	l.schemaDump = l.dump(t, base, 0)
 	app := l.app(t, base)
 	for _, o := range run(t, app, l.prepare(t, app, l.workload)) {
 		if o.failed != "" {
@@ -249,6 +262,10 @@ func (l *lab) judge(t *testing.T, number int, c change, f *figures) {
 		}
 	}
 
+	before := l.schemaDump
+	if c.sections["setup"] != "" {
+		before = l.dump(t, database, number)
+	}
 	l.change(t, database, c, c.sections["change"])
 	for _, statement := range statements(c.sections["fails"]) {
 		if pgtest.TryExec(l.url(t, database), statement) == nil {
@@ -257,6 +274,7 @@ func (l *lab) judge(t *testing.T, number int, c change, f *figures) {
 	}
 	new := l.read(t, database)
 	old.Identity = new.Identity
+	after := l.dump(t, database, number)
 	findings := compat.Compare(&old, new, compat.Options{Role: "corpus_app", Roles: []string{"corpus_staff"}, LargeRows: 1000})
 
 	broken, reshaped := l.breaks(t, database, workload, expected, early, prepared)
@@ -266,6 +284,43 @@ func (l *lab) judge(t *testing.T, number int, c change, f *figures) {
 		later, _ = l.breaks(t, database, workload, expected, nil, nil)
 	}
 	f.add(t, c, findings, broken, later, reshaped)
+	if after != "" {
+		f.addNet(t, c, findings, before, after, broken != "")
+	}
+}
+
+// dump is the schema as pg_dump writes it, of some cases only: it takes long.
+func (l *lab) dump(t *testing.T, database string, number int) string {
+	t.Helper()
+	if number%12 != 0 && os.Getenv("CORPUS_DUMPS") == "" {
+		return ""
+	}
+	return l.cluster.Run(t, "pg_dump", "--schema-only", "--dbname", l.url(t, database))
+}
+
+// addNet has the dumps compared as well: where rules have found no break, the net
+// must not either, and without them it is to find most.
+func (f *figures) addNet(t *testing.T, c change, findings []switcher.SchemaFinding, before, after string, broken bool) {
+	t.Helper()
+	f.Lock()
+	defer f.Unlock()
+	f.dumps++
+	left := compat.Unexplained(before, after, findings)
+	if len(left) > 0 && (switcher.Fit{Findings: findings}).Verdict() != switcher.SchemaBlock {
+		t.Errorf("false alarm of the net: %v", left)
+	}
+	if len(left) > 0 {
+		f.unexplained = append(f.unexplained, c.name+": "+left[0].What)
+	}
+	alone := len(compat.Unexplained(before, after, nil)) > 0
+	if broken {
+		f.brokenDumps++
+		if alone {
+			f.netAlone++
+		} else {
+			f.slipped = append(f.slipped, c.name)
+		}
+	}
 }
 
 // change runs a script as who changes the schema.
