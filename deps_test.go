@@ -45,6 +45,7 @@ var allowed = map[string]struct {
 	"collect":  {[]string{"switcher", "logfile"}, "it brings what a switcher.Runtime follows into files; it starts, stops and routes nothing"},
 
 	"postgres/compat":  {[]string{"postgres/catalog", "switcher"}, "what a change breaks follows from the schemas before and after, and from nothing that is running"},
+	"postgres/replay":  {[]string{"switcher"}, "that a statement fails is shown by the server, whatever was changed"},
 	"postgres/backup":  {[]string{"postgres/catalog", "switcher"}, "making a copy that can be trusted needs no knowledge of migrations; it tells failures and progress in the words of the switcher"},
 	"postgres/catalog": {nil, "what a database consists of can be read and kept without an opinion on it"},
 
