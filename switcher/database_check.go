@@ -36,7 +36,7 @@ func (r ReleaseFit) Stops() bool {
 func (a *App) CheckDatabase(ctx context.Context) (SchemaCheck, error) {
 	db := a.settings.Load().Database
 	if db == nil {
-		return SchemaCheck{}, noDatabase()
+		return SchemaCheck{}, NoDatabase()
 	}
 	if err := a.outOfService(); err != nil {
 		return SchemaCheck{}, err

@@ -247,7 +247,7 @@ func (a *App) staySwitched(ctx context.Context, op *Operation, to Colour, why st
 // accepted is what a request accepts of the findings of a schema.
 func (a *App) accepted(findings []string, reason string) (*Allowance, error) {
 	if len(findings) > 0 && a.settings.Load().Database == nil {
-		return nil, noDatabase()
+		return nil, NoDatabase()
 	}
 	return allowance(findings, reason)
 }

@@ -16,7 +16,7 @@ func (a *App) Database(actor Actor, kind Kind, r DatabaseRequest) (*Operation, e
 		return nil, &Error{Code: CodeUsage, What: fmt.Sprintf("%q is no operation on a database", kind)}
 	}
 	if a.settings.Load().Database == nil {
-		return nil, noDatabase()
+		return nil, NoDatabase()
 	}
 	allowed, err := allowance(r.Allow, r.Reason)
 	if err != nil {
@@ -55,7 +55,8 @@ func (a *App) Database(actor Actor, kind Kind, r DatabaseRequest) (*Operation, e
 	})
 }
 
-func noDatabase() *Error {
+// NoDatabase refuses what is about the database of an app that has none.
+func NoDatabase() *Error {
 	return &Error{Code: CodeUsage, What: "the app has no database in the configuration", Hint: "`database:` in the app's part of the configuration names it"}
 }
 
@@ -129,7 +130,7 @@ func (a *App) fetchNamed(ctx context.Context, op *Operation, commit, image strin
 func (a *App) workOnDatabase(ctx context.Context, op *Operation, release *Release, r DatabaseRequest) (string, error) {
 	db := a.settings.Load().Database
 	if db == nil { // taken out of the configuration meanwhile
-		return "", noDatabase()
+		return "", NoDatabase()
 	}
 	if !op.looks() {
 		if err := a.step(op, "begin", func(s *State) { s.Operation = op.journal() }); err != nil {

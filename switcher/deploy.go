@@ -59,7 +59,7 @@ func (a *App) Deploy(actor Actor, r DeployRequest) (*Operation, error) {
 		return nil, err
 	}
 	if r.SkipMigrations && a.settings.Load().Database == nil {
-		return nil, noDatabase()
+		return nil, NoDatabase()
 	}
 	allow := func(s *State) (Journal, error) {
 		about := Journal{Commit: r.Commit, Allowed: allowed}

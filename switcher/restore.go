@@ -62,7 +62,7 @@ func (l TableLoss) Total() int64 { return l.Inserted + l.Updated + l.Deleted }
 func (a *App) PlanRestore(ctx context.Context, r DatabaseRequest) (RestorePlan, error) {
 	db := a.settings.Load().Database
 	if db == nil {
-		return RestorePlan{}, noDatabase()
+		return RestorePlan{}, NoDatabase()
 	}
 	return db.PlanRestore(ctx, r)
 }

@@ -70,6 +70,9 @@ func backupLine(t *terminal, b *switcher.BackupStatus, now time.Time) string {
 			text += t.yellow("not verified")
 		}
 	}
+	if b.Late {
+		text += ", " + t.red("overdue")
+	}
 	if b.Next != nil && b.Next.After(now) {
 		text += ", next in " + span(b.Next.Sub(now))
 	}

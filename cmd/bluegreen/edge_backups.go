@@ -9,17 +9,20 @@ import (
 )
 
 // backups is admin.Options.Backups.
-func (e *edge) backups(_ context.Context, app string) ([]admin.Backup, error) {
-	section := e.current().Apps[app]
-	if section == nil || !section.Database.Configured() {
-		return nil, &switcher.Error{Code: switcher.CodeUsage, What: "the app has no database in the configuration",
-			Hint: "`database:` in the app's part of the configuration names it"}
+func (e *edge) backups(ctx context.Context, app string) ([]admin.Backup, error) {
+	e.mu.Lock()
+	var b *base
+	if h := e.apps[app]; h != nil {
+		b = h.base
 	}
-	store, err := backup.Open(backup.Options{Folder: section.Database.Backup.Dir, App: app})
-	if err != nil {
-		return nil, err
+	e.mu.Unlock()
+	switch {
+	case b == nil:
+		return nil, switcher.NoDatabase()
+	case b.real == nil:
+		return nil, b.Answers(ctx) // which says why nothing can be done with it
 	}
-	list, err := store.List()
+	list, err := b.real.Backups()
 	if err != nil {
 		return nil, err
 	}

@@ -96,6 +96,33 @@ func closingStatus() admin.Status {
 	return st
 }
 
+// sharingStatus is one of an app with a database, to which one release cannot
+// go back.
+func sharingStatus() admin.Status {
+	st := bakingStatus()
+	st.Operation, st.Drain = nil, nil
+	st.Rollback = switcher.RollbackStatus{Reason: "4f2a1c9 (r12) cannot live with the schema any more"}
+	st.Database = &switcher.DatabaseStatus{
+		Name: "chat", Server: "15.8", OK: true, Since: before(26 * time.Hour), CheckedAt: before(time.Second), Drift: "index public.users_email was added",
+		Backup: &switcher.BackupStatus{Newest: "20261123T030000Z-nightly", At: before(9 * time.Hour), Verified: true, Next: after(15 * time.Hour)},
+		Fits: []switcher.Fit{
+			{Release: "r13", Plan: "9f2c01"}, {Release: "r12", Plan: "9f2c01", Findings: foundInPlan()},
+			{Release: "r11", Plan: "9f2c01", Findings: foundInPlan()[3:4]},
+		},
+	}
+	return st
+}
+
+// losingStatus is one of an app whose database is away.
+func losingStatus() admin.Status {
+	st := sharingStatus()
+	st.Database = &switcher.DatabaseStatus{
+		Name: "chat", Since: before(time.Minute), CheckedAt: before(time.Second), Error: "connecting to 10.0.0.5:5432 as app: connection refused",
+		Backup: &switcher.BackupStatus{Late: true, Error: "no space left on device"},
+	}
+	return st
+}
+
 // emptyStatus is an app before its first deploy.
 func emptyStatus() admin.Status {
 	st := testingStatus()
@@ -129,6 +156,9 @@ func TestStatusView(t *testing.T) {
 		{"status-closing-colours.txt", closingStatus(), 80, true, true},
 		{"status-closing-plain.txt", closingStatus(), 80, false, false},
 		{"status-baking-plain.txt", bakingStatus(), 80, false, false},
+		{"status-sharing-80.txt", sharingStatus(), 80, true, false},
+		{"status-sharing-plain.txt", sharingStatus(), 80, false, false},
+		{"status-losing-120.txt", losingStatus(), 120, true, false},
 		{"status-empty-100.txt", emptyStatus(), 100, true, false},
 	} {
 		t.Run(c.file, func(t *testing.T) {
