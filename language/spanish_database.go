@@ -30,6 +30,7 @@ func databases() map[string]string {
 		`(\S+ \(.+?\)) on (\S+) was not well before the migrations: whether it can live with them is not tried`:       `{1} ya no estaba bien en [2] antes de las migraciones: no se prueba si es compatible con ellas`,
 		`(\S+ \(.+?\)) on (\S+) has failed a health check since the migrations, and answers again: (.+)`:              `{1} ha fallado una sonda en [2] desde las migraciones, y vuelve a responder: [3]`,
 		`(\S+ \(.+?\)) on (\S+), which is live, fails on the new schema: (.+)`:                                        `{1}, que está en vivo en [2], falla con el esquema nuevo: [3]`,
+		`(\S+ \(.+?\)) on (\S+) fails, and the database does not answer: (.+)`:                                        `{1} falla en [2], y la base de datos no responde: [3]`,
 		`the database keeps the schema of (.+)`:                                                                       `la base de datos conserva el esquema de {1}`,
 		`the database keeps the schema of (.+), and (.+) can live with it`:                                            `la base de datos conserva el esquema de {1}, compatible con {2}`,
 		`the database keeps the schema of (.+), and (.+) cannot live with it: (.+)`:                                   `la base de datos conserva el esquema de {1}, que no es compatible con {2}: {3}`,

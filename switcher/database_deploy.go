@@ -78,6 +78,10 @@ func (a *App) lookAtActive(ctx context.Context, d *deployment) error {
 		if err == nil {
 			continue
 		}
+		if lost := a.askDatabase(ctx); lost != nil && !misconfigured(lost) {
+			return &Error{Code: CodeUnhealthy, What: fmt.Sprintf("%s on %s fails, and the database does not answer", release, s.Active), Err: lost,
+				Hint: "no release is to blame; deploy again when the database answers"}
+		}
 		d.unfit = true
 		why := fmt.Sprintf("%s on %s, which is live, fails on the new schema: %v", release, s.Active, err)
 		a.tellSchema(s.Active, why)

@@ -170,6 +170,27 @@ func TestADeployFailsWhenTheActiveReleaseFailsOnTheNewSchema(t *testing.T) {
 	}
 }
 
+func TestADeployDoesNotBlameTheSchemaForADatabaseThatDoesNotAnswer(t *testing.T) {
+	inLabWithDatabase(t, func(l *lab, db *base) {
+		l.deploy("a")
+		l.later(time.Minute)
+		l.noticed()
+		l.app.fail = func(point string) {
+			if point == "deploy/health/after" {
+				l.bench.setSick("a", errors.New("answered 500"))
+				db.lose(errors.New("connection refused"))
+			}
+		}
+		op, err := l.app.Deploy("maria@host", DeployRequest{Commit: "b"})
+		if err := l.fails(CodeUnhealthy, op, err); !strings.Contains(err.Error(), "r1 (a) on blue fails, and the database does not answer: connection refused") {
+			t.Errorf("error: %v", err)
+		}
+		if n := l.noticed(NoticeSchema, NoticeDatabase); len(n) != 1 || n[0].Kind != NoticeDatabase {
+			t.Errorf("the team hears of %+v", n)
+		}
+	})
+}
+
 func TestAReleaseThatWasNotWellBeforeTheMigrationIsNoMeasureOfIt(t *testing.T) {
 	inLabWithDatabase(t, func(l *lab, _ *base) {
 		l.deploy("a")
@@ -233,7 +254,7 @@ func TestAMigrationThatOutlivesTheEdgeIsWaitedForAndTold(t *testing.T) {
 		}
 		l.later(2 * time.Hour)
 		r := l.newest()
-		const want = "interrupted in step database/migrate by a restart of the edge; what it had started of r2 is removed; the migration of r2 ran to its end"
+		const want = "interrupted in step migrate of the database by a restart of the edge; nothing of r2 was started; the migration of r2 ran to its end"
 		if r.Kind != KindDeploy || r.OK || r.Result != want || l.app.state.Load().Operation != nil {
 			t.Errorf("the history says %+v", r)
 		}
@@ -272,7 +293,7 @@ func TestARollbackDoesNotWaitForTheRecoveryOfTheDatabase(t *testing.T) {
 				told = append(told, string(r.Kind)+": "+r.Result)
 			}
 		}
-		if len(told) != 2 || !strings.Contains(told[0], "interrupted in step database/backup") || !strings.Contains(told[1], "the restore had not begun") {
+		if len(told) != 2 || !strings.Contains(told[0], "interrupted in step backup by a restart") || !strings.Contains(told[1], "the restore had not begun") {
 			t.Errorf("the history says %q", told)
 		}
 	})

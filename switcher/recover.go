@@ -208,58 +208,6 @@ func (a *App) resume(op *Operation, left *Journal, found string) error {
 	})
 }
 
-// concernsDatabase reports whether an interrupted operation may have left
-// something of the database half done.
-func (a *App) concernsDatabase(j *Journal) bool {
-	return a.settings.Load().Database != nil && (j.Kind == KindDeploy || j.Kind.OfDatabase())
-}
-
-// settleDatabase ends what an earlier process has begun on the database, which
-// may take as long as a migration does, and returns what has become of that. A
-// database that cannot be asked keeps nothing else from being repaired.
-func (a *App) settleDatabase(ctx context.Context, op *Operation) string {
-	db := a.settings.Load().Database
-	a.mu.Lock()
-	due := a.unsettled && db != nil
-	a.unsettles = time.Now()
-	a.mu.Unlock()
-	if !due {
-		return ""
-	}
-	told := op.enter("database")
-	found, err := db.Recover(ctx, telling{a, op})
-	switch {
-	case ctx.Err() != nil:
-		return ""
-	case err != nil:
-		a.log.Warn("what an earlier process has left of the database is not known yet", "error", err)
-		op.warn("what was left of the database is not known yet: %v; it is looked at again in the background", err)
-		return "what became of the database is not known yet: " + err.Error()
-	}
-	a.mu.Lock()
-	a.unsettled = false
-	a.mu.Unlock()
-	told("nothing of the database is left half done")
-	return found
-}
-
-// settleEvery is how often that is tried again.
-const settleEvery = 30 * time.Second
-
-// retryRecovery recovers again when the database could not be asked the last
-// time.
-func (a *App) retryRecovery() {
-	a.mu.Lock()
-	due := a.unsettled && !a.unsettles.IsZero() && a.op == nil && time.Since(a.unsettles) >= settleEvery
-	if due {
-		a.unswept = true
-	}
-	a.mu.Unlock()
-	if due {
-		a.wakeSweep()
-	}
-}
-
 // reached says what an interrupted operation had done by its last step.
 func (j *Journal) reached() (ok bool, text string) {
 	const restart = "by a restart of the edge"
@@ -276,12 +224,14 @@ func (j *Journal) reached() (ok bool, text string) {
 		return true, j.Release + " was ready when the edge was restarted"
 	case j.Kind == KindDeploy && j.Step == "abandon":
 		return false, j.Release + " failed; interrupted while clearing up " + restart
+	case j.Kind == KindDeploy && strings.HasPrefix(j.Step, markPrefix):
+		return false, "interrupted in step " + strings.TrimPrefix(j.Step, markPrefix) + " of the database " + restart + "; nothing of " + j.Release + " was started"
 	case j.Kind == KindDeploy:
 		return false, "interrupted in step " + j.Step + " " + restart + "; what it had started of " + j.Release + " is removed"
 	case j.Step == "remove", j.Step == "prune", j.Step == "confirm":
 		return true, "finished after a restart of the edge"
 	}
-	return false, "interrupted in step " + j.Step + " " + restart
+	return false, "interrupted in step " + strings.TrimPrefix(j.Step, markPrefix) + " " + restart
 }
 
 // reconcile compares what runs with what is recorded, the active slot first,
