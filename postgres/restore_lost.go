@@ -124,7 +124,7 @@ func lossInRows(ctx context.Context, conn *pgx.Conn, then map[string]backup.Tabl
 	unknown := func(what string) loss { return loss{unknown: why + ", and " + what} }
 	ctx, cancel := context.WithTimeout(ctx, counting)
 	defer cancel()
-	rows, _ := conn.Query(ctx, `SELECT format('%I.%I', schemaname, relname) FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
+	rows, _ := conn.Query(ctx, `SELECT format('%I.%I', s.schemaname, s.relname) FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
 		WHERE c.relpersistence <> 't' AND c.relkind = 'r' ORDER BY 1`)
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
