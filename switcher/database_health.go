@@ -14,7 +14,7 @@ const answerTimeout = 2 * time.Second
 
 // outage is what is known of a database that does not answer.
 type outage struct {
-	mu    sync.Mutex // never held while another lock is taken
+	mu    sync.Mutex // never held while another lock of the app is taken
 	asked time.Time  // when that was last found out
 	since time.Time  // it does not; zero: it does
 	ended time.Time  // the last time that it did not
@@ -73,16 +73,18 @@ func (a *App) noteAnswer(at time.Time, err error) {
 	if err != nil {
 		now = knownSick
 	}
-	news := o.told != now
-	o.told = now
+	if o.told != now {
+		o.told = now
+		a.tellAnswer(at, err) // before anybody else finds out something newer
+	}
 	o.mu.Unlock()
-
 	if ended {
 		a.judgeAnew()
 	}
-	if !news {
-		return
-	}
+}
+
+// tellAnswer tells the team whether the database answers.
+func (a *App) tellAnswer(at time.Time, err error) {
 	n := Notice{Kind: NoticeDatabase, Time: at, App: a.name, Cause: "it answers again", Over: err == nil}
 	if err != nil {
 		n.Cause = err.Error()
@@ -102,9 +104,9 @@ func later(a, b time.Time) time.Time {
 func (a *App) forgetOutage() {
 	o := &a.outage
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	told := o.told
 	o.told, o.since = knownWell, time.Time{}
-	o.mu.Unlock()
 	if told != knownWell {
 		a.notify(Notice{Kind: NoticeDatabase, Time: time.Now(), App: a.name, Cause: "the app has no database any more", Over: true})
 	}

@@ -46,12 +46,12 @@ func (a *App) tellTroubles(found map[NoticeKey]Notice) {
 	for _, c := range Colours() {
 		keys = append(keys, NoticeKey{Kind: NoticeSchema, App: a.name, Colour: c})
 	}
+	a.telling.Lock()
+	defer a.telling.Unlock()
 	for _, key := range keys {
 		n, ill := found[key]
-		a.telling.Lock()
 		was, known := a.ill[key]
 		a.ill[key] = ill
-		a.telling.Unlock()
 		switch {
 		case known && was == ill:
 		case ill:
