@@ -1,8 +1,6 @@
 package compat_test
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,10 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"sofiacall.com/bluegreen/internal/pgtest"
-	"sofiacall.com/bluegreen/postgres/catalog"
 	"sofiacall.com/bluegreen/postgres/compat"
 	"sofiacall.com/bluegreen/switcher"
 )
@@ -116,13 +111,12 @@ func TestTheCorpusOfSchemaChangesIsJudgedAsTheOldVersionFindsIt(t *testing.T) {
 	lab := newLab(t, cluster)
 	f := &figures{verdicts: map[switcher.SchemaVerdict]int{}}
 	t.Run("cases", func(t *testing.T) {
-		slots := make(chan struct{}, 2)
 		for i, c := range corpus(t) {
 			t.Run(strings.TrimSuffix(c.file, ".sql")+"/"+c.name, func(t *testing.T) {
 				t.Parallel()
-				slots <- struct{}{}
-				defer func() { <-slots }()
-				lab.judge(t, i, c, f)
+				bench := <-lab.benches
+				defer func() { lab.benches <- bench }()
+				lab.judge(t, bench, i, c, f)
 			})
 		}
 	})
@@ -157,147 +151,6 @@ func (f *figures) report(t *testing.T) {
 	}
 }
 
-const base = "corpus_base"
-
-// lab makes the databases of the cases.
-type lab struct {
-	cluster  *pgtest.Cluster
-	workload []string
-	schema   *catalog.Schema // of the base
-	expected []outcome       // of the workload on the base
-
-	schemaDump string // of the base
-}
-
-func newLab(t *testing.T, cluster *pgtest.Cluster) *lab {
-	t.Helper()
-	read := func(name string) string {
-		text, err := os.ReadFile("testdata/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
-	}
-	pgtest.Exec(t, cluster.Superuser,
-		"CREATE ROLE corpus_owner", "CREATE ROLE corpus_other", "CREATE ROLE corpus_staff", "CREATE ROLE corpus_app LOGIN PASSWORD 'app' IN ROLE corpus_staff",
-		"CREATE DATABASE "+base)
-	l := &lab{cluster: cluster, workload: statements(read("workload.sql"))}
-	pgtest.Exec(t, l.url(t, base), statements(read("base.sql"))...)
-	l.schema = l.read(t, base)
-	l.schemaDump = l.dump(t, base, 0)
-	app := l.app(t, base)
-	for _, o := range run(t, app, l.prepare(t, app, l.workload)) {
-		if o.failed != "" {
-			t.Fatalf("the workload fails on the base: %s: %s", o.statement, o.failed)
-		}
-		l.expected = append(l.expected, o)
-	}
-	_ = app.Close(t.Context())
-	return l
-}
-
-func (l *lab) url(t *testing.T, database string) string {
-	t.Helper()
-	config, err := pgx.ParseConfig(l.cluster.Superuser)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("postgres://%s:%s@%s:%d/%s", config.User, config.Password, config.Host, config.Port, database)
-}
-
-// app connects as the app's role.
-func (l *lab) app(t *testing.T, database string) *pgx.Conn {
-	t.Helper()
-	conn, err := l.tryApp(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return conn
-}
-
-func (l *lab) tryApp(database string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig(l.cluster.Superuser)
-	if err != nil {
-		return nil, err
-	}
-	config.User, config.Password, config.Database = "corpus_app", "app", database
-	config.RuntimeParams = map[string]string{"shop.tenant": "1"}
-	return pgx.ConnectConfig(context.Background(), config)
-}
-
-func (l *lab) read(t *testing.T, database string) *catalog.Schema {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), l.url(t, database))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(t.Context())
-	s, err := catalog.Read(t.Context(), conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func (l *lab) judge(t *testing.T, number int, c change, f *figures) {
-	database := fmt.Sprintf("corpus_%d", number)
-	pgtest.Exec(t, l.cluster.Superuser, "CREATE DATABASE "+database+" TEMPLATE "+base)
-	t.Cleanup(func() { pgtest.Exec(t, l.cluster.Superuser, "DROP DATABASE "+database+" WITH (FORCE)") })
-
-	workload, expected, old := l.workload, l.expected, *l.schema
-	l.change(t, database, c, c.sections["setup"])
-	if own := statements(c.sections["old"]); len(own) > 0 || c.sections["setup"] != "" {
-		workload, expected = slices.Concat(workload, own), nil
-		old = *l.read(t, database)
-	}
-	early := l.app(t, database)
-	defer early.Close(t.Context())
-	prepared := l.prepare(t, early, workload)
-	if expected == nil {
-		expected = run(t, early, prepared)
-		for i, o := range expected {
-			if o.failed != "" && i >= len(l.workload) {
-				t.Fatalf("it fails before the change: %s: %s", o.statement, o.failed)
-			}
-		}
-	}
-
-	before := l.schemaDump
-	if c.sections["setup"] != "" {
-		before = l.dump(t, database, number)
-	}
-	l.change(t, database, c, c.sections["change"])
-	for _, statement := range statements(c.sections["fails"]) {
-		if pgtest.TryExec(l.url(t, database), statement) == nil {
-			t.Fatalf("it was to fail: %s", statement)
-		}
-	}
-	new := l.read(t, database)
-	old.Identity = new.Identity
-	after := l.dump(t, database, number)
-	findings := compat.Compare(&old, new, compat.Options{Role: "corpus_app", Roles: []string{"corpus_staff"}, LargeRows: 1000})
-
-	broken, reshaped := l.breaks(t, database, workload, expected, early, prepared)
-	later := ""
-	if broken == "" && c.sections["new"] != "" {
-		l.change(t, database, c, c.sections["new"])
-		later, _ = l.breaks(t, database, workload, expected, nil, nil)
-	}
-	f.add(t, c, findings, broken, later, reshaped)
-	if after != "" {
-		f.addNet(t, c, findings, before, after, broken != "")
-	}
-}
-
-// dump is the schema as pg_dump writes it, of some cases only: it takes long.
-func (l *lab) dump(t *testing.T, database string, number int) string {
-	t.Helper()
-	if number%12 != 0 && os.Getenv("CORPUS_DUMPS") == "" {
-		return ""
-	}
-	return l.cluster.Run(t, "pg_dump", "--schema-only", "--dbname", l.url(t, database))
-}
-
 // addNet has the dumps compared as well: where rules have found no break, the net
 // must not either, and without them it is to find most.
 func (f *figures) addNet(t *testing.T, c change, findings []switcher.SchemaFinding, before, after string, broken bool) {
@@ -321,51 +174,6 @@ func (f *figures) addNet(t *testing.T, c change, findings []switcher.SchemaFindi
 			f.slipped = append(f.slipped, c.name)
 		}
 	}
-}
-
-// change runs a script as who changes the schema.
-func (l *lab) change(t *testing.T, database string, c change, script string) {
-	t.Helper()
-	if script == "" {
-		return
-	}
-	all := statements(script)
-	if !c.superuser {
-		all = slices.Insert(all, 0, "SET ROLE corpus_owner")
-	}
-	if err := pgtest.TryExec(l.url(t, database), all...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// breaks runs the workload on the changed database, in the session from before
-// and in a new one, and says what the old version finds broken. A prepared
-// statement whose result has changed in shape is told apart.
-func (l *lab) breaks(t *testing.T, database string, workload []string, expected []outcome, early *pgx.Conn, prepared []statement) (broken, reshaped string) {
-	t.Helper()
-	compare := func(which string, got []outcome) {
-		for i, o := range got {
-			switch {
-			case expected[i].failed != "": // before too
-			case which == "before" && strings.Contains(o.failed, "0A000"):
-				reshaped = o.statement
-			case broken == "" && o.failed != "":
-				broken = fmt.Sprintf("prepared %s: %s: %s", which, o.statement, o.failed)
-			case broken == "" && !o.equal(expected[i]):
-				broken = fmt.Sprintf("prepared %s: %s: %v instead of %v", which, o.statement, o, expected[i])
-			}
-		}
-	}
-	if early != nil {
-		compare("before", run(t, early, prepared))
-	}
-	late, err := l.tryApp(database)
-	if err != nil {
-		return "connecting: " + err.Error(), reshaped
-	}
-	defer late.Close(t.Context())
-	compare("now", run(t, late, l.prepare(t, late, workload)))
-	return broken, reshaped
 }
 
 func (f *figures) add(t *testing.T, c change, findings []switcher.SchemaFinding, broken, later, reshaped string) {

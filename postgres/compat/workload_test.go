@@ -40,61 +40,84 @@ func (o outcome) String() string {
 	return fmt.Sprintf("%s %v %v", o.tag, o.types, o.rows)
 }
 
-// prepare prepares statements in a session, as clients do that keep them.
-func (l *lab) prepare(t *testing.T, conn *pgx.Conn, texts []string) []statement {
+// session is one of the app.
+type session struct {
+	conn         *pgx.Conn
+	own          bool   // the connection is its own
+	name         string // what names of prepared statements begin with
+	begin, end   string // of what is undone
+	enter, leave string // to become the app and back
+}
+
+func (s *session) exec(t *testing.T, sql string) {
 	t.Helper()
+	if _, err := s.conn.PgConn().Exec(t.Context(), sql).ReadAll(); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// prepare prepares statements in the session, as clients do that keep them.
+func (s *session) prepare(t *testing.T, texts []string) []statement {
+	t.Helper()
+	s.exec(t, s.enter)
 	var all []statement
 	for i, text := range texts {
-		s := statement{name: fmt.Sprintf("s%d", i)}
+		one := statement{name: fmt.Sprintf("%ss%d", s.name, i)}
 		var arguments string
-		s.text, arguments, _ = strings.Cut(text, "; -- ")
-		s.text = strings.TrimSuffix(s.text, ";")
+		one.text, arguments, _ = strings.Cut(text, "; -- ")
+		one.text = strings.TrimSuffix(one.text, ";")
 		if arguments != "" {
-			s.arguments = strings.Split(arguments, " | ")
+			one.arguments = strings.Split(arguments, " | ")
 		}
-		if !strings.HasPrefix(s.text, "COPY") {
-			_, err := conn.PgConn().Prepare(t.Context(), s.name, s.text, nil)
-			s.failed = failure(err)
+		if !strings.HasPrefix(one.text, "COPY") {
+			if !s.own {
+				s.exec(t, s.begin)
+			}
+			_, err := s.conn.PgConn().Prepare(t.Context(), one.name, one.text, nil)
+			one.failed = failure(err)
+			if !s.own {
+				s.exec(t, s.end)
+			}
 		}
-		all = append(all, s)
+		all = append(all, one)
 	}
+	s.exec(t, s.leave)
 	return all
 }
 
 // run runs prepared statements, each in a transaction that is rolled back after
 // what is deferred to its end.
-func run(t *testing.T, conn *pgx.Conn, all []statement) []outcome {
+func (s *session) run(t *testing.T, all []statement) []outcome {
 	t.Helper()
+	s.exec(t, s.enter)
 	var outcomes []outcome
-	for _, s := range all {
-		o := outcome{statement: s.text, failed: s.failed}
+	for _, one := range all {
+		o := outcome{statement: one.text, failed: one.failed}
 		if o.failed == "" {
-			o = execute(t.Context(), conn.PgConn(), s)
+			o = s.execute(t, one)
 		}
 		outcomes = append(outcomes, o)
 	}
+	s.exec(t, s.leave)
 	return outcomes
 }
 
-func execute(ctx context.Context, conn *pgconn.PgConn, s statement) outcome {
-	o := outcome{statement: s.text}
-	if _, err := conn.Exec(ctx, "BEGIN").ReadAll(); err != nil {
-		o.failed = failure(err)
-		return o
-	}
-	if strings.HasPrefix(s.text, "COPY") {
-		o.failed = failure(o.copy(ctx, conn, s))
+func (s *session) execute(t *testing.T, one statement) outcome {
+	t.Helper()
+	o := outcome{statement: one.text}
+	s.exec(t, s.begin)
+	if strings.HasPrefix(one.text, "COPY") {
+		o.failed = failure(o.copy(t.Context(), s.conn.PgConn(), one))
 	} else {
-		o.failed = failure(o.query(ctx, conn, s))
+		o.failed = failure(o.query(t.Context(), s.conn.PgConn(), one))
 	}
-	end := "ROLLBACK"
 	if o.failed == "" {
-		end = "SET CONSTRAINTS ALL IMMEDIATE; ROLLBACK"
+		_, err := s.conn.PgConn().Exec(t.Context(), "SET CONSTRAINTS ALL IMMEDIATE; "+s.end).ReadAll()
+		if o.failed = failure(err); err == nil {
+			return o
+		}
 	}
-	if _, err := conn.Exec(ctx, end).ReadAll(); err != nil {
-		o.failed = failure(err)
-		_, _ = conn.Exec(ctx, "ROLLBACK").ReadAll()
-	}
+	s.exec(t, s.end)
 	return o
 }
 
