@@ -208,6 +208,26 @@ func TestTheTeamHearsOfTheSchemaAndTheBackups(t *testing.T) {
 	})
 }
 
+func TestTheSwapOfARestoreIsNoOutage(t *testing.T) {
+	inLabWithDatabase(t, func(l *lab, db *base) {
+		l.deploy("a")
+		l.later(10 * time.Second)
+		l.noticed()
+		db.change(func(b *base) {
+			b.during = func() {
+				db.lose(errors.New("the database does not accept connections"))
+				time.Sleep(10 * time.Second)
+				db.lose(nil)
+			}
+		})
+		l.must(l.app.Database("maria@host", KindRestore, DatabaseRequest{}))
+		l.later(10 * time.Second)
+		if n := l.noticed(NoticeDatabase); len(n) > 0 {
+			t.Errorf("the team hears of %+v", n)
+		}
+	})
+}
+
 func TestAHoldAndAFreezeEndWithTheOperation(t *testing.T) {
 	inLabWithDatabase(t, func(l *lab, db *base) {
 		l.deploy("a")

@@ -198,9 +198,17 @@ func (a *App) lookAtDatabase() {
 	if !st.OK {
 		err = errors.New(cmp.Or(st.Error, "it does not answer"))
 	}
-	a.noteAnswer(*st.CheckedAt, err)
+	if !a.restores() { // which lets nobody in for a moment
+		a.noteAnswer(*st.CheckedAt, err)
+	}
 	a.tellTroubles(a.databaseTroubles(st))
 	if err == nil {
 		a.retryRecovery()
 	}
+}
+
+func (a *App) restores() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.op != nil && a.op.Kind == KindRestore
 }
