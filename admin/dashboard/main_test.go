@@ -28,7 +28,12 @@ type site struct {
 // start serves the app "chat" until the test ends.
 func start(t *testing.T, change ...func(*Options)) *site {
 	t.Helper()
-	s := &site{Bench: apptest.Start(t, "chat")}
+	return startOf(t, apptest.Start(t, "chat"), change...)
+}
+
+func startOf(t *testing.T, b *apptest.Bench, change ...func(*Options)) *site {
+	t.Helper()
+	s := &site{Bench: b}
 	o := Options{
 		Apps: func() []*switcher.App { return []*switcher.App{s.App} },
 		Drain: func(string) switcher.DrainSettings {

@@ -47,6 +47,7 @@ type appPage struct {
 	MayAct  bool
 
 	Rollback   statusLine
+	Database   *databaseView
 	Bake       *bakeView
 	Drain      *statusLine
 	Operation  *operationView
@@ -157,7 +158,7 @@ func (v *visit) app(app *switcher.App, r *http.Request) appPage {
 	p := appPage{
 		frame: v.frame(st.App, st.App), App: st.App, URL: appURL(st.App), At: st.Phase, Phase: v.words.t("phase." + string(st.Phase)),
 		Slots: v.slots(app, st, now), Actions: v.actions(st), MayAct: v.who.scope >= admin.ScopeDeploy,
-		Rollback: v.rollback(st, now), Bake: v.bake(st, now), Drain: v.drain(st, now),
+		Rollback: v.rollback(st, now), Database: v.database(st, now), Bake: v.bake(st, now), Drain: v.drain(st, now),
 		Operation: v.operation(app, st, asked, now),
 		Charts:    v.charts(app, reach, now, history), Rows: v.figures(app, reach, now), Reach: v.words.About(reach.For),
 		History: v.history(history, now), Logs: v.logs(r.Context(), st), Certs: v.certificates(st.App, now), Now: now,
@@ -406,6 +407,9 @@ func (v *visit) operation(app *switcher.App, st switcher.Status, asked string, n
 		switch {
 		case e.Result != nil:
 			view.Now, view.Percent, view.Result, view.Hint, view.Output = "", -1, v.words.Say(e.Result.Text), e.Result.Hint, e.Result.Output
+			if len(view.Output) == 0 {
+				view.Output = against(e.Result)
+			}
 			view.Close = appURL(app.Name())
 			view.State, view.Says = "bad", w.t("ended.bad", w.Took(e.Took))
 			if e.Result.OK {

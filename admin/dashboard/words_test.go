@@ -69,8 +69,10 @@ func TestNoTextIsMissing(t *testing.T) {
 		wants("a state", "state."+string(s))
 		wants("a state", "explain."+string(s))
 	}
-	for _, k := range []switcher.Kind{switcher.KindDeploy, switcher.KindSwitch, switcher.KindConfirm, switcher.KindRollback, switcher.KindDiscard,
-		switcher.KindDrain, switcher.KindCleanup, switcher.KindRecover, switcher.KindPause, switcher.KindResume, switcher.KindMaintenance} {
+	for _, state := range []string{"good", "busy", "bad"} {
+		wants("what fits", "fit."+state)
+	}
+	for _, k := range switcher.Kinds() {
 		wants("a kind", "kind."+string(k))
 		if k.Phase() != "" {
 			wants("a phase", "phase."+string(k.Phase()))
