@@ -47,6 +47,7 @@ var allowed = map[string]struct {
 	"postgres/compat":  {[]string{"postgres/catalog", "switcher"}, "what a change breaks follows from the schemas before and after, and from nothing that is running"},
 	"postgres/replay":  {[]string{"switcher"}, "that a statement fails is shown by the server, whatever was changed"},
 	"postgres/backup":  {[]string{"postgres/catalog", "switcher"}, "making a copy that can be trusted needs no knowledge of migrations; it tells failures and progress in the words of the switcher"},
+	"postgres/locks":   {[]string{"postgres/catalog", "switcher"}, "which locks a migration takes is seen in the database where it runs, whoever runs it"},
 	"postgres/catalog": {nil, "what a database consists of can be read and kept without an opinion on it"},
 
 	"admin/dashboard": {[]string{"admin", "switcher", "language"}, "it shows what it is given and asks for operations, with the scopes of admin"},
