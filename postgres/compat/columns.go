@@ -66,10 +66,13 @@ func (c *comparer) reshaped(kind, name string) {
 func (c *comparer) columnAdded(table string, column catalog.Column, t catalog.Table) {
 	object := table + "." + column.Name
 	what := fmt.Sprintf("column %s %s is new", object, column.Type)
-	fills := column.Default != "" || column.Identity != ""
+	fills := filled(column.Default) || column.Identity != ""
 	domain, isDomain := c.new.Domains[column.Type]
 	fills = fills || isDomain && domain.Default != ""
 	switch {
+	case column.Generated != "":
+		c.generatedAdded(object, what, column, t)
+		return
 	case (column.NotNull || isDomain && domain.NotNull) && !fills:
 		c.block("column_required", object, what+", NOT NULL and without a default", "the running version does not set it, so its INSERTs fail (23502)",
 			fmt.Sprintf("ALTER TABLE %s ADD COLUMN %s %s with a DEFAULT, or without NOT NULL until every version sets it", table, column.Name, column.Type))
@@ -80,7 +83,64 @@ func (c *comparer) columnAdded(table string, column catalog.Column, t catalog.Ta
 	}
 	c.pass("column_added", object, what)
 	c.defaultUsable(object, column)
+	c.besides(object, table, column, t)
+}
+
+// filled reports whether a default gives a value.
+func filled(expression string) bool {
+	return expression != "" && expression != "NULL" && !strings.HasPrefix(expression, "NULL::")
+}
+
+// generatedAdded judges a new column that is computed of what the running
+// version writes.
+func (c *comparer) generatedAdded(object, what string, column catalog.Column, t catalog.Table) {
+	table, _ := owner(object)
+	nullable := slices.ContainsFunc(t.Columns, func(of catalog.Column) bool {
+		return !of.NotNull && of.Name != column.Name && mentions(column.Default, of.Name)
+	})
+	switch {
+	case column.NotNull && nullable && !strings.Contains(strings.ToUpper(column.Default), "COALESCE"):
+		c.block("column_required", object, what+", NOT NULL, and generated of what may be NULL", "INSERTs of the running version that leave that out fail (23502)", "leave NOT NULL out, or use coalesce")
+		return
+	case risky(column.Default) || column.NotNull:
+		c.data("generated_expression", object, what+", and generated: "+column.Default, "a row for which the expression fails can no longer be written", "use an expression that fails for no value")
+	default:
+		c.pass("column_added", object, what)
+	}
+	c.besides(object, table, column, t)
+}
+
+// riskyCast is one of what is no literal to a type that not every text has.
+var riskyCast = regexp.MustCompile(`[^']::(smallint|integer|bigint|numeric|real|double|date|time|interval|uuid|boolean|json|inet|bytea|bit|money|xml|"?[a-z_]+"?\.)`)
+
+// castNumber is a number that the server gives another type.
+var castNumber = regexp.MustCompile(`\((-?[0-9.]+)\)::[a-z]+`)
+
+// risky reports whether an expression may fail for some values.
+func risky(expression string) bool {
+	expression = castNumber.ReplaceAllString(expression, "$1")
+	if riskyCast.MatchString(expression) || strings.ContainsAny(expression, "/%") {
+		return true
+	}
+	for _, call := range calls.FindAllStringSubmatch(expression, -1) {
+		if !total.MatchString(strings.ToLower(call[1])+"(") && !slices.Contains([]string{"AND", "OR", "IN", "ANY", "ALL", "NOT", "numeric", "varchar", "varying", "char"}, call[1]) {
+			return true
+		}
+	}
+	return false
+}
+
+var calls = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.]*)\(`)
+
+// besides judges what a new column means for statements that do not know it.
+func (c *comparer) besides(object, table string, column catalog.Column, t catalog.Table) {
 	c.ambiguous(table, column.Name)
+	old := c.old.Tables[table]
+	bySingle := len(old.Columns) > 0 && !slices.ContainsFunc(old.Columns, func(of catalog.Column) bool { return !c.may(of.Grants, "SELECT") })
+	if bySingle && !c.may(old.Grants, "SELECT") && !c.may(t.Grants, "SELECT") && !c.may(column.Grants, "SELECT") {
+		c.data("column_not_readable", object, fmt.Sprintf("column %s is new, and %s may read the others only", object, c.who()), "SELECT * of the running version fails (42501)",
+			fmt.Sprintf("GRANT SELECT (%s) ON %s TO %s", column.Name, table, c.who()))
+	}
 	for _, name := range c.wholeRows(table, t) {
 		c.data("whole_rows", object, fmt.Sprintf("column %s is new, and function %s takes whole rows", object, name),
 			"a SELECT * or NEW.* in it has one column more now: it fails where that goes to a fixed list or another table", "list the columns in the function first: CREATE OR REPLACE FUNCTION …")
@@ -144,6 +204,9 @@ var nextval = regexp.MustCompile(`nextval\('((?:[^']|'')+)'`)
 
 // defaultUsable blocks a default that the app's role may not evaluate.
 func (c *comparer) defaultUsable(object string, column catalog.Column) {
+	if strings.Contains(column.Default, "current_setting(") && !strings.Contains(column.Default, ", true)") {
+		c.data("default_setting", object, fmt.Sprintf("the default of %s reads a setting", object), "INSERTs of the running version fail where it is not set (42704)", "use current_setting(…, true)")
+	}
 	for _, found := range nextval.FindAllStringSubmatch(column.Default, -1) {
 		name := found[1]
 		sequence, ok := c.new.Sequences[name]
@@ -213,7 +276,7 @@ func (c *comparer) filling(object string, old, new catalog.Column) {
 		return
 	}
 	fills := func(column catalog.Column) bool {
-		return column.Default != "" || column.Identity != "" || c.new.Domains[column.Type].Default != ""
+		return filled(column.Default) || column.Identity != "" || c.new.Domains[column.Type].Default != ""
 	}
 	switch {
 	case new.Identity == "a" && old.Identity != "a":
@@ -225,6 +288,8 @@ func (c *comparer) filling(object string, old, new catalog.Column) {
 	case fills(old) && !fills(new):
 		c.data("default_dropped", object, fmt.Sprintf("column %s has no default any more", object), "rows that the running version inserts have NULL there, which it may not expect",
 			"keep the default until every running version sets the column")
+	case filled(new.Default) && !c.equal(old.Default, new.Default) && c.constrained(object, new.Name):
+		c.data("default_changed", object, fmt.Sprintf("column %s has another default, and is under a constraint", object), "INSERTs of the running version fail if the constraint refuses it (23514, 23503)", "see that the constraint takes it")
 	case old.Identity != new.Identity || !c.equal(old.Default, new.Default):
 		c.warn("default_changed", object, fmt.Sprintf("column %s has another default", object), "rows that the running version inserts get it")
 	}
@@ -237,6 +302,17 @@ func (c *comparer) filling(object string, old, new catalog.Column) {
 func plain(column catalog.Column) catalog.Column {
 	column.Number, column.Name, column.Type, column.Collation, column.Comment, column.Volatile, column.Missing = 0, "", "", "", "", false, false
 	return column
+}
+
+// constrained reports whether a check or a foreign key is on a column.
+func (c *comparer) constrained(object, column string) bool {
+	table, _ := owner(object)
+	for _, k := range c.new.Tables[c.nameNow(table)].Constraints {
+		if (k.Kind == "c" || k.Kind == "f") && slices.Contains(k.Columns, column) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *comparer) collation(object, old, new string) {

@@ -22,6 +22,10 @@ type Options struct {
 
 	LargeRows  int64 // rows from which on a table is large; 0: a million
 	LargeBytes int64 // 0: 128 MiB
+	// Standing says that the change was made some time ago, and is in use: what it
+	// locked and wrote anew then concerns nobody any more.
+	Standing bool
+
 	// Sizes are those of the live tables, by name, where the schemas compared are
 	// those of a database without its rows; nil: the old schema tells.
 	Sizes map[string]Size

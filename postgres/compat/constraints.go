@@ -61,7 +61,7 @@ type target struct {
 // running version set none of them.
 func (t target) isNew(columns []string) bool {
 	for _, column := range columns {
-		if _, ok := t.added[column]; !ok {
+		if c, ok := t.added[column]; !ok || c.Generated != "" {
 			return false
 		}
 	}

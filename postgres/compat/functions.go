@@ -48,7 +48,7 @@ func (c *comparer) functionAdded(name string, f catalog.Function) {
 	what := fmt.Sprintf("function %s is new", name)
 	for _, other := range sorted(c.old.Functions) {
 		old := c.old.Functions[other]
-		if _, there := c.new.Functions[c.nameNow(other)]; !there || old.Name != f.Name {
+		if _, there := c.new.Functions[c.nameNow(other)]; !there || !c.sameCall(old.Name, f.Name) {
 			continue
 		}
 		least, most := reach(old)
@@ -65,6 +65,18 @@ func (c *comparer) functionAdded(name string, f catalog.Function) {
 		return
 	}
 	c.pass("function_added", name, what)
+}
+
+// sameCall reports whether a call may mean functions of both names: they are one,
+// or differ in schemas that are both on the search path.
+func (c *comparer) sameCall(old, new string) bool {
+	if old == new {
+		return true
+	}
+	a, bare := split(old)
+	b, other := split(new)
+	path := c.searchPath(c.new)
+	return bare == other && slices.Contains(path, a) && slices.Contains(path, b)
 }
 
 // textBefore reports whether untyped arguments still reach the old function: it
@@ -88,7 +100,13 @@ func (c *comparer) functionDropped(name string, f catalog.Function) {
 		if _, old := c.old.Functions[to]; old || now.Name != f.Name || !serves(f, now) {
 			continue
 		}
-		c.warn("function_extended", name, fmt.Sprintf("function %s is now %s", name, to), "calls of the running version reach it, with defaults for what they do not give")
+		if slices.EqualFunc(inputs(f), inputs(now)[:len(inputs(f))], func(a, b catalog.Argument) bool {
+			return a.Type == b.Type || compareTypes(parseType(a.Type), parseType(b.Type)) == wider
+		}) {
+			c.warn("function_extended", name, fmt.Sprintf("function %s is now %s", name, to), "calls of the running version reach it, with defaults for what they do not give")
+		} else {
+			c.data("function_widened", name, fmt.Sprintf("function %s is now %s", name, to), "calls of the running version reach it, but for those that depend on the exact type", "make the new one beside it under another name")
+		}
 		if lost := c.lost(f.Grants, now.Grants); len(lost) > 0 {
 			c.revoked("function", to, lost)
 		}
@@ -109,13 +127,20 @@ func serves(old, new catalog.Function) bool {
 		switch {
 		case i >= len(a) && b[i].Default == "" && b[i].Mode != "v":
 			return false
-		case i < len(a) && (a[i].Type != b[i].Type || a[i].Mode != b[i].Mode || a[i].Default != "" && b[i].Default == ""):
+		case i < len(a) && (!takes(a[i].Type, b[i].Type) || a[i].Mode != b[i].Mode || a[i].Default != "" && b[i].Default == ""):
 			return false
 		case i < len(a) && a[i].Name != "" && a[i].Name != b[i].Name:
 			return false
 		}
 	}
 	return true
+}
+
+// takes reports whether a call that gives one type reaches an argument of another.
+func takes(old, new string) bool {
+	kind := compareTypes(parseType(old), parseType(new))
+	integer := old == "smallint" || old == "integer" || old == "bigint"
+	return old == new || kind == wider || kind == larger || old == "text" && new == "character varying" || integer && new == "numeric"
 }
 
 // function judges one that is there before and after with the same types of
@@ -127,7 +152,12 @@ func (c *comparer) function(name string, old, new catalog.Function) {
 	if old.Kind != new.Kind {
 		contract("is of another kind", "SELECT and CALL are not the same (42809)")
 	}
-	if !c.equal(old.Result, new.Result) {
+	switch kind := compareTypes(parseType(old.Result), parseType(new.Result)); {
+	case c.equal(old.Result, new.Result):
+	case kind == wider || kind == larger:
+		c.typeChanged(name, old.Result, new.Result)
+		c.reshaped("function", name)
+	default:
 		contract(fmt.Sprintf("returns %s instead of %s", new.Result, old.Result), "what the running version makes of the result no longer fits")
 	}
 	c.arguments(name, old.Arguments, new.Arguments)

@@ -76,9 +76,8 @@ func (c *comparer) indexAdded(table, name string, i catalog.Index, on target) {
 		c.uniqueAdded("index_added", object, what+": "+i.Definition, false, i.Columns, i.NullsNotDistinct, i.Predicate, false, on)
 		return
 	}
-	expressions := slices.ContainsFunc(i.Columns, func(column string) bool { return strings.ContainsAny(column, "(:") }) || strings.ContainsAny(i.Predicate, ":") || strings.Count(i.Predicate, "(") > 1
 	switch {
-	case expressions && !harmless(i.Columns):
+	case !harmless(i.Columns) || riskyCast.MatchString(castNumber.ReplaceAllString(i.Predicate, "$1")):
 		c.data("index_expression", object, what+": "+i.Definition, "a row for which the expression fails, or is too long, can no longer be written (22P02, 54000)", "use an expression that fails for no value")
 	case (i.Method == "btree" || i.Method == "hash") && slices.ContainsFunc(i.Columns, func(column string) bool {
 		found, _ := byName(on.columns, column)

@@ -16,10 +16,12 @@ func (c *comparer) filtered(t catalog.Table) bool {
 func (c *comparer) rowSecurity(name string, old, new catalog.Table) {
 	before, after := c.filtered(old), c.filtered(new)
 	switch {
+	case !before && after && c.open(new):
+		c.warn("row_security_enabled", name, fmt.Sprintf("row security filters %s for %s, and a policy lets every row through", name, c.who()), "without that policy no row is seen")
 	case !before && after:
 		c.block("row_security_enabled", name, fmt.Sprintf("row security now filters %s for %s", name, c.who()),
 			"the running version sees no row, and its writes are refused (42501), but for what a policy allows",
-			fmt.Sprintf("CREATE POLICY … ON %s TO %s USING (true) WITH CHECK (true) first does not change this finding: accept it then; narrow the policy as a contract step", name, c.who()))
+			fmt.Sprintf("CREATE POLICY … ON %s TO %s USING (true) in the same migration, and narrow it as a contract step", name, c.who()))
 	case before && !after:
 		c.block("row_security_disabled", name, fmt.Sprintf("row security no longer filters %s for %s", name, c.who()),
 			"the running version relies on it to see and change only its own rows", "disable it as a contract step")
@@ -27,6 +29,18 @@ func (c *comparer) rowSecurity(name string, old, new catalog.Table) {
 		c.warn("row_security_changed", name, fmt.Sprintf("row security of %s is set in another way", name), fmt.Sprintf("it does not concern %s", c.who()))
 	}
 	c.policies(name, old, new, before && after)
+}
+
+// open reports whether the policies of a table let the app do everything.
+func (c *comparer) open(t catalog.Table) bool {
+	all := false
+	for _, p := range t.Policies {
+		if !p.Permissive && c.concerns(p) {
+			return false
+		}
+		all = all || c.concerns(p) && p.Command == "*" && p.Using == "true" && (p.Check == "" || p.Check == "true")
+	}
+	return all
 }
 
 func (c *comparer) policies(table string, old, new catalog.Table, matter bool) {

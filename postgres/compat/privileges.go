@@ -50,6 +50,10 @@ func (c *comparer) grants(kind, object string, old, new []catalog.Grant) {
 func (c *comparer) revoked(kind, object string, lost []string) {
 	var hard []string
 	for _, privilege := range lost {
+		if kind == "type" || kind == "domain" {
+			c.warn("privilege_revoked", object, fmt.Sprintf("%s on %s %s is revoked from %s", privilege, kind, object, c.who()), "only statements that change the schema need it")
+			continue
+		}
 		switch privilege {
 		case "REFERENCES", "TRIGGER", "MAINTAIN":
 			c.warn("privilege_revoked", object, fmt.Sprintf("%s on %s %s is revoked from %s", privilege, kind, object, c.who()),

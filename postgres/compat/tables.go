@@ -203,7 +203,7 @@ func (c *comparer) nameNow(name string) string {
 }
 
 func (c *comparer) storage(name string, old, new catalog.Table) {
-	if c.same && old.OID == new.OID && old.File != new.File && old.File != 0 && new.Kind == "r" {
+	if c.same && !c.Standing && old.OID == new.OID && old.File != new.File && old.File != 0 && new.Kind == "r" {
 		what := fmt.Sprintf("table %s is written anew", name)
 		unchanged := slices.EqualFunc(old.Columns, new.Columns, func(a, b catalog.Column) bool { return a.Type == b.Type && a.Generated == b.Generated })
 		if unchanged && old.Persistence == new.Persistence && new.Bytes < old.Bytes {

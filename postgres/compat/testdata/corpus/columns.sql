@@ -235,3 +235,58 @@ UPDATE users SET shown = name WHERE shown IS NULL;
 -- case: column added within a CASCADE that does nothing else
 -- expect: warn column_added public.users.x
 ALTER TABLE IF EXISTS users ADD COLUMN IF NOT EXISTS x integer, ADD COLUMN IF NOT EXISTS bio text;
+
+-- case: generated column that must not be NULL, of one that may be
+-- expect: block column_required public.users.slug
+UPDATE users SET nick = 'n' || id WHERE nick IS NULL;
+ALTER TABLE users ADD COLUMN slug text GENERATED ALWAYS AS (lower(nick)) STORED NOT NULL;
+
+-- case: generated column whose expression fails for some values
+-- expect: data generated_expression public.orders.number
+-- old:
+UPDATE orders SET note = 'not a number';
+-- change:
+ALTER TABLE orders ADD COLUMN number integer GENERATED ALWAYS AS (note::integer) STORED;
+
+-- case: generated column that divides
+-- expect: data generated_expression public.items.share
+-- old:
+UPDATE items SET qty = 0;
+-- change:
+ALTER TABLE items ADD COLUMN share integer GENERATED ALWAYS AS (100 / qty) STORED;
+
+-- case: check on a new generated column
+-- expect: block check_added public.orders.small
+ALTER TABLE orders ADD COLUMN cents integer GENERATED ALWAYS AS (total * 100) STORED, ADD CONSTRAINT small CHECK (cents < 100000) NOT VALID;
+
+-- case: unique generated column
+-- expect: block unique_added public.orders.orders_upper
+-- old:
+INSERT INTO orders (user_id, total, code) VALUES (1, 1, 'eur');
+-- change:
+ALTER TABLE orders ADD COLUMN upper_code text GENERATED ALWAYS AS (upper(code)) STORED;
+CREATE UNIQUE INDEX orders_upper ON orders (upper_code);
+
+-- case: required column whose default is NULL
+-- expect: block column_required public.audit.source
+TRUNCATE audit; ALTER TABLE audit ADD COLUMN source text NOT NULL DEFAULT NULL::text;
+
+-- case: column whose default reads a setting
+-- expect: data default_setting public.audit.tenant
+-- old:
+SET shop.region TO DEFAULT;
+-- change:
+ALTER TABLE audit ADD COLUMN tenant text;
+ALTER TABLE audit ALTER COLUMN tenant SET DEFAULT current_setting('shop.region');
+
+-- case: default that a check refuses
+-- expect: data default_changed public.users.status
+ALTER TABLE users ALTER COLUMN status SET DEFAULT 'archived';
+
+-- case: partial index on a text, with literals
+-- expect: pass index_added public.users.users_active
+CREATE INDEX users_active ON users (id) WHERE status = 'active' AND balance > 0;
+
+-- case: expression index on lower case
+-- expect: pass index_added public.users.users_email_lower
+CREATE INDEX users_email_lower ON users (lower(email));

@@ -258,3 +258,48 @@ CREATE EXTENSION pgcrypto;
 -- by: superuser
 CREATE FUNCTION no_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no changes'; END$$;
 CREATE EVENT TRIGGER no_ddl ON ddl_command_start EXECUTE FUNCTION no_ddl();
+
+-- case: function takes a wider type
+-- expect: data function_widened public.half(integer)
+-- setup:
+CREATE FUNCTION half(n integer) RETURNS integer LANGUAGE sql AS 'SELECT n / 2';
+-- old:
+SELECT half(4);
+-- change:
+DROP FUNCTION half(integer);
+CREATE FUNCTION half(n bigint) RETURNS integer LANGUAGE sql AS 'SELECT (n / 2)::integer';
+
+-- case: function takes text instead of varchar
+-- expect: warn function_extended public.shout(character varying)
+-- setup:
+CREATE FUNCTION shout(t varchar) RETURNS text LANGUAGE sql AS 'SELECT upper(t)';
+-- old:
+SELECT shout('a'), shout(name) FROM users WHERE id = 1;
+-- change:
+DROP FUNCTION shout(varchar);
+CREATE FUNCTION shout(t text) RETURNS text LANGUAGE sql AS 'SELECT upper(t)';
+
+-- case: function returns a wider type
+-- expect: data type_enlarged public.half(integer)
+-- setup:
+CREATE FUNCTION half(n integer) RETURNS integer LANGUAGE sql AS 'SELECT n / 2';
+-- old:
+SELECT half(4);
+-- change:
+DROP FUNCTION half(integer);
+CREATE FUNCTION half(n integer) RETURNS bigint LANGUAGE sql AS 'SELECT n::bigint / 2';
+
+-- case: overload in another schema on the search path
+-- expect: block overload_added corpus_app.day(timestamp without time zone)
+-- by: superuser
+-- setup:
+CREATE FUNCTION day(of date) RETURNS text LANGUAGE sql AS $$SELECT to_char(of, 'DD')$$;
+-- old:
+SELECT day('2026-01-01');
+-- change:
+CREATE SCHEMA corpus_app AUTHORIZATION corpus_app;
+CREATE FUNCTION corpus_app.day(of timestamp) RETURNS text LANGUAGE sql AS $$SELECT to_char(of, 'DD')$$;
+
+-- case: overload in a schema that is not on the search path
+-- expect: pass function_added billing.tax(integer)
+CREATE FUNCTION billing.tax(amount integer) RETURNS integer LANGUAGE sql AS 'SELECT amount';

@@ -272,7 +272,7 @@ SELECT nextval('invoice');
 ALTER SEQUENCE invoice INCREMENT 50;
 
 -- case: serial becomes an identity column
--- expect: block sequence_dropped public.users_id_seq
+-- expect: data sequence_dropped public.users_id_seq
 -- note: The sequence of the serial is asked by its name.
 ALTER TABLE users ALTER COLUMN id DROP DEFAULT;
 DROP SEQUENCE users_id_seq;
@@ -301,3 +301,24 @@ ALTER TABLE users ALTER COLUMN bio SET DEFAULT 'x';
 ALTER TABLE users ALTER COLUMN bio DROP DEFAULT;
 CREATE TABLE gone (id integer);
 DROP TABLE gone;
+
+-- case: sequence of a column renamed
+-- expect: data sequence_renamed public.orders_id_seq
+ALTER SEQUENCE orders_id_seq RENAME TO orders_numbers;
+
+-- case: sequence of a column dropped with its default
+-- expect: block default_dropped public.orders.id
+DROP SEQUENCE orders_id_seq CASCADE;
+
+-- case: table emptied, and its ids begin anew
+-- expect: block sequence_reset public.orders_id_seq
+TRUNCATE orders RESTART IDENTITY CASCADE;
+
+-- case: everything a team does in one release
+-- expect: data foreign_key_added public.teams_members.teams_members_user_id_fkey
+CREATE TABLE teams (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, title text NOT NULL);
+CREATE TABLE teams_members (team_id bigint NOT NULL REFERENCES teams, user_id integer NOT NULL REFERENCES users ON DELETE CASCADE, PRIMARY KEY (team_id, user_id));
+CREATE INDEX teams_members_user ON teams_members (user_id);
+ALTER TABLE users ADD COLUMN locale text NOT NULL DEFAULT 'es';
+COMMENT ON TABLE teams IS 'who works with whom';
+GRANT SELECT, INSERT ON teams, teams_members TO corpus_app;
