@@ -18,6 +18,7 @@ import (
 
 const (
 	connectTimeout = 10 * time.Second
+	ownLockTimeout = "15s"           // of the edge's own statements, which change nothing that an app locks
 	answerTimeout  = 2 * time.Second // for the app to connect and get an answer
 )
 
@@ -56,6 +57,7 @@ func session(config *pgx.ConnConfig, application string) {
 	}
 	config.RuntimeParams["application_name"] = application
 	config.RuntimeParams["statement_timeout"] = "0"
+	config.RuntimeParams["lock_timeout"] = ownLockTimeout
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
 }
 

@@ -29,6 +29,8 @@ type Database struct {
 
 	mu     sync.Mutex
 	status switcher.DatabaseStatus
+
+	backupError string // of the last one, or of its verification
 }
 
 var _ switcher.Database = (*Database)(nil)

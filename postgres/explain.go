@@ -60,6 +60,8 @@ func plainly(err error) (why, hint string) {
 	var alert tls.AlertError
 	var name *net.DNSError
 	switch {
+	case errors.Is(err, context.DeadlineExceeded), pgconn.Timeout(err), errors.Is(err, os.ErrDeadlineExceeded):
+		return "no answer in time", "the server is overloaded, stuck or cut off: look at its load and its log"
 	case errors.As(err, &unknownAuthority):
 		return "TLS: its certificate is of an authority that is not trusted here", "name the authority's certificate with sslrootcert in the URL"
 	case errors.As(err, &wrongHost), errors.As(err, &invalid):
@@ -74,8 +76,6 @@ func plainly(err error) (why, hint string) {
 		return "there is no socket", "is PostgreSQL running, and is its unix_socket_directories the one in the URL?"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return "there is no way to that host", "check the network"
-	case errors.Is(err, context.DeadlineExceeded), pgconn.Timeout(err), errors.Is(err, os.ErrDeadlineExceeded):
-		return "no answer in time", "the server is overloaded, stuck or cut off: look at its load and its log"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed), errors.Is(err, pgconn.ErrConnClosed), saysEnded(err):
 		return "the connection has ended", "the server was restarted, or something in between has cut it: look at its log"
 	}

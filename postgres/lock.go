@@ -31,6 +31,12 @@ func (d *Database) begin(ctx context.Context) (*work, error) {
 		return nil, err
 	}
 	w := &work{conn, d}
+	if serverVersion(conn) >= 140000 { // it has nothing to do for as long as a migration runs
+		if _, err := conn.Exec(ctx, "SET idle_session_timeout = 0"); err != nil {
+			w.end()
+			return nil, w.explain(ctx, err, "preparing")
+		}
+	}
 	if err := w.lock(ctx); err != nil {
 		w.end()
 		return nil, err

@@ -1,9 +1,15 @@
 package postgres
 
 import (
+	"os"
 	"testing"
 
 	"sofiacall.com/bluegreen/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(childDir) != "" {
+		child()
+	}
+	pgtest.Main(m)
+}

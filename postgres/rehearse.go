@@ -1,0 +1,288 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"sofiacall.com/bluegreen/postgres/backup"
+	"sofiacall.com/bluegreen/postgres/catalog"
+	"sofiacall.com/bluegreen/switcher"
+)
+
+const (
+	smallDatabase = 2 << 30     // bytes up to which a rehearsal has all rows
+	quickDump     = time.Minute // the last dump took less: so has it
+)
+
+// rehearsal is what the migrations did in a copy.
+type rehearsal struct {
+	m             *migration
+	b             *beside
+	server        *backup.Server // the copy
+	before, after *catalog.Schema
+
+	dumpBefore, dumpAfter string
+	found                 []switcher.SchemaFinding // besides what both schemas tell
+	repeats               bool                     // a second run needs no right to write
+}
+
+// needsScratch reports whether databases beside the live one are made.
+func (d *Database) needsScratch() bool {
+	return d.options.Rehearsal.Mode != RehearsalOff || d.options.Backup.Verify
+}
+
+// mode is what a rehearsal of this database has.
+func (m *migration) mode(ctx context.Context) RehearsalMode {
+	if mode := m.d.options.Rehearsal.Mode; mode != RehearsalAuto && mode != "" {
+		return mode
+	}
+	small := m.d.options.Rehearsal.Small
+	if small == 0 {
+		small = smallDatabase
+	}
+	var size int64
+	if err := m.w.conn.QueryRow(ctx, "SELECT pg_database_size(current_database())").Scan(&size); err == nil && size < small {
+		return RehearsalFull
+	}
+	if last, err := m.d.backups.Latest(); err == nil && last != nil && last.Took.Duration() < quickDump {
+		return RehearsalFull
+	}
+	return RehearsalSchema
+}
+
+// backUp makes the backup to which a failed migration can go back.
+func (m *migration) backUp(ctx context.Context) error {
+	told := m.Enter("backup")
+	if err := m.mark("backup"); err != nil {
+		return err
+	}
+	reason := "deploy"
+	switch {
+	case m.dry:
+		reason = "plan"
+	case m.phase != expand:
+		reason = string(m.phase)
+	}
+	made, err := m.d.backUp(ctx, reason, m.Release, m.Progress)
+	if err != nil {
+		return err
+	}
+	m.backup = made.ID
+	told("%s, %s in %v", made.ID, size(made.Bytes), round(made.Took.Duration()))
+	return nil
+}
+
+// size is a number of bytes as people read it.
+func size(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, units := float64(n)/unit, "KMGT"
+	for value >= unit && len(units) > 1 {
+		value, units = value/unit, units[1:]
+	}
+	return fmt.Sprintf("%.1f %ciB", value, units[0])
+}
+
+// rehearse runs the migrations in a copy of the database.
+func (m *migration) rehearse(ctx context.Context) error {
+	told, began := m.Enter("rehearsal"), time.Now()
+	if err := m.mark("rehearsal"); err != nil {
+		return err
+	}
+	b, err := m.d.createBeside(ctx, m.w.conn, "scratch", m.Operation)
+	if err != nil {
+		return err
+	}
+	defer b.remove()
+	m.d.fail("scratch")
+	r := &rehearsal{m: m, b: b, server: m.d.server.In(b.name)}
+	how, err := r.fill(ctx)
+	if err != nil {
+		return err
+	}
+	m.d.fail("filled")
+	if err := r.perform(ctx); err != nil {
+		return err
+	}
+	m.tried = r
+	told("passed in %v on %s", round(time.Since(began)), how)
+	return nil
+}
+
+// fill makes the copy, and says what of.
+func (r *rehearsal) fill(ctx context.Context) (string, error) {
+	m := r.m
+	if m.mode(ctx) == RehearsalFull && m.backup != "" {
+		made, err := m.d.backups.Prove(ctx, m.backup, r.server, catalog.ReadIn, 0, m.Progress)
+		if err != nil {
+			return "", fmt.Errorf("restoring the backup for the rehearsal: %w", err)
+		}
+		return fmt.Sprintf("the restored backup, which took %v", round(made.Verified.Took.Duration())), nil
+	}
+	if _, err := m.d.backups.CopySchema(ctx, m.d.server, r.server); err != nil {
+		return "", fmt.Errorf("copying the schema for the rehearsal: %w", err)
+	}
+	if err := backup.CopyRows(ctx, m.d.server, r.server, m.bookkeeping()); err != nil {
+		return "", fmt.Errorf("copying the tables in which migrations are noted: %w", err)
+	}
+	return "the schema alone, without rows", nil
+}
+
+// noted are the tables in which tools note what they have applied: goose, Django,
+// Rails, Alembic, Prisma, Flyway, Liquibase, Knex, Sequelize, TypeORM, Entity
+// Framework, sqlx, diesel, Ecto, Drizzle, golang-migrate, dbmate, MikroORM, Phinx,
+// Laravel, Doctrine, node-pg-migrate, Sqitch, Atlas, tern.
+var noted = []string{
+	expandTable, contractTable, "django_migrations", "django_content_type", "auth_permission", "schema_migrations", "ar_internal_metadata",
+	"alembic_version", "_prisma_migrations", "flyway_schema_history", "databasechangelog", "databasechangeloglock", "knex_migrations",
+	"knex_migrations_lock", "SequelizeMeta", "migrations", "typeorm_metadata", "__EFMigrationsHistory", "_sqlx_migrations",
+	"__diesel_schema_migrations", "__drizzle_migrations", "mikro_orm_migrations", "phinxlog", "doctrine_migration_versions",
+	"pgmigrations", "schema_version", "atlas_schema_revisions", "schemaversion", "migration_versions",
+}
+
+// bookkeeping lists the tables whose rows the migrations need to know what there
+// is to do.
+func (m *migration) bookkeeping() []string {
+	var tables []string
+	for name := range m.before.Tables {
+		bare := strings.Trim(name[strings.LastIndex(name, ".")+1:], `"`)
+		if slices.Contains(noted, bare) || strings.HasPrefix(name, "sqitch.") || slices.Contains(m.d.options.Rehearsal.Tables, name) {
+			tables = append(tables, name)
+		}
+	}
+	slices.Sort(tables)
+	return tables
+}
+
+// perform runs the migrations in the copy, and looks at it before and after.
+func (r *rehearsal) perform(ctx context.Context) error {
+	m := r.m
+	conn, err := m.d.asOwner(ctx, r.b.name)
+	if err != nil {
+		return err
+	}
+	defer hangUp(conn)
+	if r.before, err = readSchema(ctx, conn); err != nil {
+		return err
+	}
+	if err := r.sameAsLive(); err != nil {
+		return err
+	}
+	if r.dumpBefore, err = m.d.backups.DumpSchema(ctx, r.server); err != nil {
+		return err
+	}
+	if err := m.d.perform(ctx, m.attempt("rehearsal", r.b.name, false)); err != nil {
+		return r.failed(err)
+	}
+	if r.after, err = readSchema(ctx, conn); err != nil {
+		return err
+	}
+	if r.dumpAfter, err = m.d.backups.DumpSchema(ctx, r.server); err != nil {
+		return err
+	}
+	if err := r.again(ctx, conn); err != nil {
+		return err
+	}
+	return r.andBack(ctx, conn)
+}
+
+// sameAsLive refuses a copy that is not one: what it says would be of another
+// database.
+func (r *rehearsal) sameAsLive() error {
+	// Only a superuser can make these, and no migration of an app's does.
+	r.before.Publications, r.before.EventTriggers = r.m.before.Publications, r.m.before.EventTriggers
+	if changes := differs(r.m.before, r.before); changes != "" {
+		return failed("rehearsal.mode: off does without one", "the copy for the rehearsal is not like the live database: %s", changes)
+	}
+	return nil
+}
+
+// failed tells that the migrations fail, which is what a rehearsal is for.
+func (r *rehearsal) failed(err error) error {
+	var failure *runFailure
+	if !errors.As(err, &failure) {
+		return err
+	}
+	return &switcher.Error{Code: switcher.CodeFailed, What: fmt.Sprintf("the migrations of %s fail in the rehearsal: %s", r.m.Release, failure.what),
+		Hint: "nothing of the live database was changed; what they said is below", Output: failure.output}
+}
+
+// again runs the migrations once more: there must be nothing left to do, or else
+// they cannot be tried again after a lock timeout.
+func (r *rehearsal) again(ctx context.Context, conn *pgx.Conn) error {
+	m := r.m
+	if m.phase == down {
+		return nil
+	}
+	err := m.d.perform(ctx, m.attempt("again-ro", r.b.name, true))
+	r.repeats = err == nil
+	var failure *runFailure
+	if errors.As(err, &failure) || errors.Is(err, errPending) {
+		err = m.d.perform(ctx, m.attempt("again", r.b.name, false))
+	}
+	if errors.As(err, &failure) {
+		return &switcher.Error{Code: switcher.CodeFailed, What: "the migrations fail when they are run again: " + failure.what,
+			Hint: "a second run must find nothing to do; nothing of the live database was changed", Output: failure.output}
+	}
+	if err != nil {
+		return err
+	}
+	now, err := readSchema(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if changes := drifted(r.after, now); changes != "" {
+		return failed("a second run must find nothing to do; nothing of the live database was changed", "the migrations change the schema again when they are run again: %s", changes)
+	}
+	return nil
+}
+
+// andBack tries the way back, if there is one.
+func (r *rehearsal) andBack(ctx context.Context, conn *pgx.Conn) error {
+	m := r.m
+	if m.phase != expand || len(m.d.options.Down) == 0 && m.d.options.MigrationsDir == "" {
+		return nil
+	}
+	back := m.attempt("down", r.b.name, false)
+	back.phase = down
+	var err error
+	if back.to, err = m.version(ctx); err != nil {
+		return err
+	}
+	finding := func(what string) {
+		r.found = append(r.found, switcher.SchemaFinding{Code: "down_incomplete", Object: "database", Verdict: switcher.SchemaWarn, What: what,
+			Why: "`bluegreen db down` would not bring the old schema back", Remedy: "correct the down migrations, or leave them out"})
+	}
+	var failure *runFailure
+	if err := m.d.perform(ctx, back); errors.As(err, &failure) {
+		finding("the way back fails: " + failure.what)
+		return nil
+	} else if err != nil {
+		return err
+	}
+	now, err := readSchema(ctx, conn)
+	if err != nil {
+		return err
+	}
+	now.Publications, now.EventTriggers = r.before.Publications, r.before.EventTriggers
+	if changes := differs(r.before, now); changes != "" {
+		finding("the way back leaves another schema: " + changes)
+	}
+	return nil
+}
+
+// version is goose's version that the way back of this release leads to.
+func (m *migration) version(ctx context.Context) (int64, error) {
+	if m.d.options.MigrationsDir == "" {
+		return 0, nil
+	}
+	return m.d.gooseVersion(ctx, expand)
+}
