@@ -163,7 +163,7 @@ func (r *restoration) prepare(ctx context.Context) error {
 // planner, and what ALTER DATABASE, GRANT and COMMENT have said of the live one.
 func (r *restoration) dress(ctx context.Context) error {
 	told := r.lent.Enter("settings")
-	conn, err := r.d.asOwner(ctx, r.journal.Restored)
+	conn, err := r.besides(ctx)
 	if err != nil {
 		return err
 	}
@@ -193,6 +193,20 @@ func (r *restoration) dress(ctx context.Context) error {
 	r.failpoint("dressed")
 	told("statistics, %d settings, grants and comment are as the live database has them, and the app can connect", len(r.like.Settings))
 	return nil
+}
+
+// besides connects to the restored database, and may write to it whatever is set
+// for the app.
+func (r *restoration) besides(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := r.d.asOwner(ctx, r.journal.Restored)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec(ctx, "SET default_transaction_read_only TO off"); err != nil {
+		hangUp(conn)
+		return nil, explain(ctx, err, "preparing", conn.Config())
+	}
+	return conn, nil
 }
 
 // abandon removes the restored database before the swap: nothing else has

@@ -197,6 +197,25 @@ func TestADatabaseThatIsGoneComesBack(t *testing.T) {
 	}
 }
 
+// Somebody has stopped all writes by a setting of the database. It comes over
+// like any other, and is in nobody's way.
+func TestADatabaseThatIsReadOnlyIsRestoredAndStaysSo(t *testing.T) {
+	r := newRuin(t, pgtest.Start(t))
+	r.unverified()
+	pgtest.Exec(t, r.AppURL, "INSERT INTO entries (text) VALUES ('late')")
+	pgtest.Exec(t, r.OwnerURL, "ALTER DATABASE "+r.Name+" SET default_transaction_read_only TO on")
+	plan := r.plan()
+	if !strings.Contains(strings.Join(plan.Warnings, "\n"), "read-only by a setting") {
+		t.Errorf("warnings %q", plan.Warnings)
+	}
+	if _, err := r.restore(plan); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.ask("SELECT last_value||' '||current_setting('transaction_read_only') FROM entries_id_seq"); got != "101 on" {
+		t.Errorf("afterwards: %s", got)
+	}
+}
+
 func TestSequencesAreRaisedPastWhatWasGivenOut(t *testing.T) {
 	at := func(n int64) *int64 { return &n }
 	up := func(last *int64) sequence { return sequence{Name: "s", Increment: 1, Min: 1, Max: 1 << 31, Last: last} }

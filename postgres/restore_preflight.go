@@ -177,7 +177,12 @@ func (p *preflight) properties(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tx, err := p.conn.Begin(ctx)
+	for _, s := range properties.Settings {
+		if s.Name == "default_transaction_read_only" && s.Value != "off" {
+			p.warn("the live database is read-only by a setting, and so will the restored one be: ALTER DATABASE %s RESET %s ends it", quote(p.name), s.Name)
+		}
+	}
+	tx, err := p.conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadWrite})
 	if err != nil {
 		return err
 	}

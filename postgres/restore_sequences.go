@@ -40,9 +40,10 @@ func readSequences(ctx context.Context, conn *pgx.Conn) (map[string]sequence, er
 // times the rows that may have been written to tables that are gone, and so many
 // more, but no more than this part of what it has left.
 const (
-	unseenFactor = 10
-	unseenLeast  = 1000
-	unseenPart   = 10
+	unseenFactor  = 10
+	unseenLeast   = 1000
+	unseenPart    = 10
+	unseenUnknown = 100_000 // rows, where nobody can tell how many
 )
 
 // raised is a position that a restored sequence has to be set to.

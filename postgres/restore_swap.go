@@ -133,6 +133,8 @@ func (r *restoration) settle(ctx context.Context) error {
 	}
 	if l := lossSince(r.m.Counters, now); l.unknown == "" {
 		r.lost = l
+	} else if r.lost.unknown != "" {
+		r.lost.inserted = unseenUnknown
 	}
 	failed, err := readSequences(ctx, conn)
 	if err != nil {
@@ -144,7 +146,7 @@ func (r *restoration) settle(ctx context.Context) error {
 }
 
 func (r *restoration) raise(ctx context.Context, failed map[string]sequence) error {
-	conn, err := r.d.asOwner(ctx, r.journal.Restored)
+	conn, err := r.besides(ctx)
 	if err != nil {
 		return err
 	}
