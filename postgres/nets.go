@@ -3,6 +3,9 @@ package postgres
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5"
+
+	"sofiacall.com/bluegreen/postgres/locks"
 	"sofiacall.com/bluegreen/postgres/replay"
 	"sofiacall.com/bluegreen/switcher"
 )
@@ -63,4 +66,31 @@ func (r *rehearsal) try(ctx context.Context, all []replay.Statement) ([]replay.O
 		return nil, explain(ctx, err, "trying the statements of the app in", conn.Config())
 	}
 	return outcomes, nil
+}
+
+// watched runs the migrations in the copy, and watches what they lock and
+// rewrite. The connection has nothing else to do meanwhile.
+func (r *rehearsal) watched(ctx context.Context, conn *pgx.Conn) (*locks.Seen, error) {
+	m := r.m
+	watch, err := locks.Start(ctx, conn)
+	if err != nil {
+		return nil, explain(ctx, err, "watching the locks in", conn.Config())
+	}
+	failed := m.d.perform(ctx, m.attempt("rehearsal", r.b.name, false))
+	seen, err := watch.Stop(ctx)
+	if failed != nil {
+		return nil, r.failed(failed)
+	}
+	if err != nil {
+		return nil, explain(ctx, err, "watching the locks in", conn.Config())
+	}
+	return seen, nil
+}
+
+func (r *rehearsal) lockOptions() locks.Options {
+	o := locks.Options{LargeBytes: r.m.d.options.Gate.LargeTable, Bookkeeping: r.m.bookkeeping(), Sizes: map[string]locks.Size{}}
+	for name, t := range r.m.before.Tables {
+		o.Sizes[name] = locks.Size{Rows: int64(max(t.Rows, 0)), Bytes: t.Bytes}
+	}
+	return o
 }

@@ -30,3 +30,15 @@ func TestWhatAppearsInTheDumpAloneIsFoundToo(t *testing.T) {
 	says(t, l.d.Migrate(t.Context(), l.work(l.release(users, "CREATE RULE swallow AS ON INSERT TO users DO INSTEAD NOTHING"), first)), switcher.CodeRefused, "public.users")
 	l.clean()
 }
+
+func TestALongLockOnALargeTableIsFound(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.Gate.LargeTable = 8192 })
+	first := l.release(users)
+	l.deploy(first, nil)
+	pgtest.Exec(t, l.db.AppURL, "INSERT INTO users (email) SELECT repeat('a', 100) FROM generate_series(1, 1000)")
+	pgtest.Exec(t, l.db.OwnerURL, "ANALYZE users")
+	err := l.d.Migrate(t.Context(), l.work(l.release(users, "CREATE INDEX by_email ON users (email)"), first))
+	says(t, err, switcher.CodeRefused, "lock out", "public.users", "CONCURRENTLY")
+	l.deploy(l.release(users, "CREATE INDEX CONCURRENTLY by_email ON users (email)"), first)
+	l.clean()
+}

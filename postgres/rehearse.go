@@ -185,8 +185,9 @@ func (r *rehearsal) perform(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := m.d.perform(ctx, m.attempt("rehearsal", r.b.name, false)); err != nil {
-		return r.failed(err)
+	seen, err := r.watched(ctx, conn)
+	if err != nil {
+		return err
 	}
 	if r.after, err = readSchema(ctx, conn); err != nil {
 		return err
@@ -195,6 +196,7 @@ func (r *rehearsal) perform(ctx context.Context) error {
 	if r.found, err = statements.again(ctx, r); err != nil {
 		return err
 	}
+	r.found = append(r.found, seen.Findings(r.before, r.after, r.lockOptions())...)
 	if r.dumpAfter, err = m.d.backups.DumpSchema(ctx, r.server); err != nil {
 		return err
 	}
