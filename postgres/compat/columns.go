@@ -181,6 +181,13 @@ func (c *comparer) ambiguous(table, column string) {
 				"a statement of the running version that joins both and names it without its table fails (42702)", "qualify the name in the running version first, or choose another one")
 		}
 	}
+	for _, name := range sorted(c.old.Functions) {
+		f := c.old.Functions[name]
+		if f.Language == "plpgsql" && slices.ContainsFunc(f.Arguments, func(a catalog.Argument) bool { return a.Name == column }) {
+			c.data("name_ambiguous", table+"."+column, fmt.Sprintf("function %s has an argument %s too", name, column),
+				fmt.Sprintf("it fails where it names that in a statement on %s (42702)", table), "give the column another name, or qualify the argument in the function first")
+		}
+	}
 	var others []string
 	for _, k := range c.old.Tables[table].Constraints {
 		others = append(others, k.References)

@@ -121,6 +121,11 @@ func (c *comparer) checkAdded(object, what string, k catalog.Constraint, on targ
 		return column.NotNull && notNullBefore(catalog.Table{Constraints: map[string]catalog.Constraint{"": k}}, column.Name) && on.added[column.Name].Name == ""
 	})
 	switch {
+	case slices.ContainsFunc(sorted(on.constraints), func(name string) bool {
+		old := c.translate(definition(on.constraints[name]))
+		return on.constraints[name].Kind == "c" && (old == definition(k) || loosened(old, definition(k)))
+	}):
+		c.pass("constraint_added", object, what) // an old one demands as much
 	case strings.HasSuffix(k.Definition, " NOT ENFORCED"):
 		c.warn("constraint_added", object, what, "it is not enforced yet")
 	case implied:
@@ -163,6 +168,10 @@ func (c *comparer) uniqueAdded(code, object, what string, exclusion bool, column
 		c.warn(code, object, what, "rows of the running version leave a column of it out, so they never meet")
 	case strings.HasSuffix(predicate, " IS NOT NULL)") && isNew && skipped.Default == "":
 		c.warn(code, object, what, "rows of the running version are not in it")
+	case slices.ContainsFunc(on.columns, func(column catalog.Column) bool {
+		return slices.Contains(columns, column.Name) && (column.Identity != "" || strings.HasPrefix(column.Default, "nextval(") || strings.Contains(column.Default, "_uuid()"))
+	}):
+		c.data(code, object, what, "a column of it is given by the database, but a version that sets it itself may write what it refuses (23505)", "have every running version leave the column out first")
 	default:
 		c.block("unique_added", object, what, "the running version may write rows that it refuses (23505, 23P01)",
 			"have every running version keep the rule first; then CREATE UNIQUE INDEX CONCURRENTLY, and ADD CONSTRAINT … USING INDEX")

@@ -16,7 +16,9 @@ func (c *comparer) functions() {
 		case p.new == nil:
 			c.functionDropped(p.from, *p.old)
 		default:
-			if p.renamed() && p.old.Name != p.new.Name && !c.movedWithSchema(p.old.Name, p.new.Name) {
+			if runsByItself(*p.new) && p.renamed() {
+				c.pass("function_renamed", p.from, fmt.Sprintf("function %s of triggers is renamed to %s", p.from, p.to))
+			} else if p.renamed() && p.old.Name != p.new.Name && !c.movedWithSchema(p.old.Name, p.new.Name) {
 				c.block("function_renamed", p.from, fmt.Sprintf("function %s is renamed to %s", p.from, p.to), "calls of it fail (42883)", "make a function of the old name that calls the new one")
 			}
 			c.function(p.from, *p.old, *p.new)
@@ -95,6 +97,10 @@ func textBefore(old, new catalog.Function) bool {
 }
 
 func (c *comparer) functionDropped(name string, f catalog.Function) {
+	if runsByItself(f) {
+		c.pass("function_dropped", name, fmt.Sprintf("function %s of triggers is dropped", name)) // they tell
+		return
+	}
 	for _, to := range sorted(c.new.Functions) {
 		now := c.new.Functions[to]
 		if _, old := c.old.Functions[to]; old || now.Name != f.Name || !serves(f, now) {
@@ -115,6 +121,11 @@ func (c *comparer) functionDropped(name string, f catalog.Function) {
 	}
 	c.block("function_dropped", name, fmt.Sprintf("function %s is dropped, or takes other arguments", name), "calls of it fail (42883)",
 		"make the new one beside it under another name, and drop the old one as a contract step")
+}
+
+// runsByItself reports whether no statement can call the function.
+func runsByItself(f catalog.Function) bool {
+	return f.Result == "trigger" || f.Result == "event_trigger"
 }
 
 // serves reports whether every call of one function is one of another.

@@ -266,3 +266,37 @@ CREATE STATISTICS users_stats ON status, age FROM users;
 COMMENT ON TABLE users IS 'people';
 ALTER TABLE users SET (fillfactor = 80, autovacuum_enabled = false);
 ALTER TABLE users CLUSTER ON users_pkey;
+
+-- case: check added that an old one implies
+-- expect: pass constraint_added public.users.users_age2
+ALTER TABLE users ADD CONSTRAINT users_age2 CHECK (age < 200);
+
+-- case: primary key added to ids that the database gives
+-- expect: data constraint_added public.audit.audit_pkey
+-- old:
+INSERT INTO audit (id, what) VALUES (1, 'a'), (1, 'b');
+-- change:
+TRUNCATE audit; ALTER TABLE audit ADD PRIMARY KEY (id);
+
+-- case: column of a foreign key must be set
+-- expect: block not_null_set public.sessions.user_id
+-- old:
+INSERT INTO sessions (ends) VALUES ('2026-01-01');
+-- change:
+ALTER TABLE sessions ALTER COLUMN user_id SET NOT NULL;
+
+-- case: check on one partition only
+-- expect: block check_added public.measures_2026.big
+-- old:
+INSERT INTO measures (taken, value) VALUES ('2026-02-02', -1);
+-- change:
+ALTER TABLE measures_2026 ADD CONSTRAINT big CHECK (value > 0);
+
+-- case: unique constraint that no longer takes NULL twice
+-- expect: block unique_changed public.sessions.sessions_owner
+-- setup:
+ALTER TABLE sessions ADD CONSTRAINT sessions_owner UNIQUE (ends);
+-- old:
+INSERT INTO sessions (ends) VALUES (NULL), (NULL);
+-- change:
+ALTER TABLE sessions DROP CONSTRAINT sessions_owner, ADD CONSTRAINT sessions_owner UNIQUE NULLS NOT DISTINCT (ends);

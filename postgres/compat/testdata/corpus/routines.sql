@@ -303,3 +303,34 @@ CREATE FUNCTION corpus_app.day(of timestamp) RETURNS text LANGUAGE sql AS $$SELE
 -- case: overload in a schema that is not on the search path
 -- expect: pass function_added billing.tax(integer)
 CREATE FUNCTION billing.tax(amount integer) RETURNS integer LANGUAGE sql AS 'SELECT amount';
+
+-- case: trigger dropped with its function
+-- expect: data trigger_dropped public.orders.orders_note
+DROP FUNCTION note_order() CASCADE;
+
+-- case: function of a trigger renamed
+-- expect: pass function_renamed public.note_order()
+ALTER FUNCTION note_order() RENAME TO note_an_order;
+
+-- case: column named like an argument of a function that reads the table
+-- expect: data name_ambiguous public.orders.wanted
+-- setup:
+CREATE FUNCTION orders_of(wanted integer) RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM orders WHERE user_id = wanted); END';
+-- old:
+SELECT orders_of(1);
+-- change:
+ALTER TABLE orders ADD COLUMN wanted integer;
+
+-- case: constraint trigger added
+-- expect: block trigger_added public.sessions.sessions_late
+-- old:
+UPDATE sessions SET ends = NULL;
+-- change:
+CREATE FUNCTION no_end() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN IF NEW.ends IS NULL THEN RAISE 'no end'; END IF; RETURN NULL; END$$;
+CREATE CONSTRAINT TRIGGER sessions_late AFTER UPDATE ON sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION no_end();
+
+-- case: function made anew, and may be executed by nobody else
+-- expect: block privilege_revoked public.greet(text)
+DROP FUNCTION greet(text);
+CREATE FUNCTION greet(who text) RETURNS text LANGUAGE sql AS $$SELECT 'Hello ' || who$$;
+REVOKE ALL ON FUNCTION greet(text) FROM PUBLIC;
