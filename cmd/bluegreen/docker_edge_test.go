@@ -31,6 +31,7 @@ import (
 type dockerEdge struct {
 	*testEdge
 	Repository string
+	Container  string         // further keys of the container
 	engine     string         // its address for the edge and for building images
 	api        *client.Client // speaks to the engine past any gate
 }
@@ -46,7 +47,7 @@ apps:
     internal: [internal.app.localhost]
     image: {{.Repository}}
     pull: never
-    container: { port: 3000, stop_grace_period: 2s }
+    container: { port: 3000, stop_grace_period: 2s{{.Container}} }
     slots: { blue: { port: {{.Blue}} }, green: { port: {{.Green}} } }
     health: { interval: {{.Interval}}, timeout: 2s, deadline: {{.Deadline}} }
     drain: { timeout: 2s, websockets: 2s, spread: 0s }
@@ -81,6 +82,9 @@ func (e *dockerEdge) configure() {
 
 func (e *dockerEdge) build(releases ...string) {
 	e.t.Helper()
+	if len(releases) == 0 {
+		return
+	}
 	program := staticProgram(e.t)
 	for _, release := range releases {
 		command := append([]string{"chat", "--release", release}, strings.Split(chatFaults, ", ")...)

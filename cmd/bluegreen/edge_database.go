@@ -197,10 +197,7 @@ type currentJobs struct {
 
 var _ switcher.Jobs = (*currentJobs)(nil)
 
-func (j *currentJobs) now() switcher.Jobs {
-	jobs, _ := (*j.runtime.Load()).(switcher.Jobs)
-	return jobs
-}
+func (j *currentJobs) now() switcher.Jobs { return *j.runtime.Load() }
 
 // Once implements switcher.Jobs.
 func (j *currentJobs) Once(ctx context.Context, job switcher.Job, take func(switcher.Line)) (int, error) {

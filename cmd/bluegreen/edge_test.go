@@ -33,6 +33,7 @@ type testEdge struct {
 	t       *testing.T
 	dir     string
 	env     []string // for serve, besides the test's own
+	within  []string // program and arguments that run serve; empty: it is run by itself
 	process *exec.Cmd
 	log     *os.File
 
@@ -151,7 +152,8 @@ func (e *testEdge) launch() {
 		e.t.Fatal(err)
 	}
 	defer e.log.Close()
-	e.process = exec.Command("bluegreen", "serve", "--config", e.config())
+	command := append(slices.Clone(e.within), "bluegreen", "serve", "--config", e.config())
+	e.process = exec.Command(command[0], command[1:]...)
 	e.process.Env = append(environ(), e.env...)
 	e.process.Stdout, e.process.Stderr = e.log, e.log
 	if err := e.process.Start(); err != nil {

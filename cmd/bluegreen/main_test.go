@@ -10,12 +10,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"sofiacall.com/bluegreen/internal/pgtest"
 )
 
 // The test binary is bluegreen itself when it is called by that name, so that
 // tests run the real program in a process of its own, and can kill it.
 func TestMain(m *testing.M) {
-	testscript.Main(withoutLeaks{m}, map[string]func(){"bluegreen": testedMain})
+	testscript.Main(withoutLeaks{pgtest.Tests(m)}, map[string]func(){"bluegreen": testedMain})
 }
 
 // Variables that make the tested program fail at a point of its choosing.
@@ -48,7 +50,7 @@ func failpoint(name string) {
 	}
 }
 
-type withoutLeaks struct{ m *testing.M }
+type withoutLeaks struct{ m pgtest.Suite }
 
 func (w withoutLeaks) Run() int {
 	code := w.m.Run()

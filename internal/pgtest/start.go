@@ -18,12 +18,19 @@ var shared struct {
 
 // Main runs the tests of a package, ends the cluster that they share, and looks
 // for goroutines that were left: it is all that a TestMain has to do.
-func Main(m *testing.M) { goleak.VerifyTestMain(tests{m}) }
+func Main(m *testing.M) { goleak.VerifyTestMain(Tests(m)) }
 
-type tests struct{ *testing.M }
+// Suite is the tests of a package: a *testing.M.
+type Suite interface{ Run() int }
+
+// Tests is m with the end of the shared cluster, for a TestMain that has more to
+// do than Main.
+func Tests(m Suite) Suite { return tests{m} }
+
+type tests struct{ Suite }
 
 func (t tests) Run() int {
-	code := t.M.Run()
+	code := t.Suite.Run()
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.cluster != nil {

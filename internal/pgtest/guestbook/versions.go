@@ -1,5 +1,7 @@
 package main
 
+import "fmt"
+
 // version is a release of the guestbook: the steps that its database needs, and
 // what it says to the database.
 type version struct {
@@ -53,7 +55,7 @@ func versions() map[string]version {
 	drop := with(step{name: "no legacy", sql: "ALTER TABLE entries DROP COLUMN legacy"})
 	drop.write = "INSERT INTO entries (author, message) VALUES ($1, $2) RETURNING id"
 
-	return map[string]version{
+	all := map[string]version{
 		"base": base,
 		"same": base, // other code, same database
 		// expand adds a column that base need not know, and can give up legacy.
@@ -79,4 +81,13 @@ func versions() map[string]version {
 		// sick is migrated well, and then says what the database does not understand.
 		"sick": {expand: base.expand, write: "INSERT INTO nowhere VALUES ($1, $2) RETURNING 1", read: "SELECT 1/0"},
 	}
+	// n1, n2, … each need one more column than the one before, which those before
+	// can live with.
+	var columns []step
+	for n := range 50 {
+		name := fmt.Sprintf("n%d", n+1)
+		columns = append(columns, step{name: name, sql: "ALTER TABLE entries ADD COLUMN " + name + " text"})
+		all[name] = with(columns...)
+	}
+	return all
 }
