@@ -1,9 +1,11 @@
 package catalog
 
 import (
+	"context"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"sofiacall.com/bluegreen/internal/pgtest"
@@ -120,6 +122,27 @@ func TestFunctionsThatTakeWholeRowsAreKnown(t *testing.T) {
 	} {
 		if got := stars(body); !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", body, got, want)
+		}
+	}
+}
+
+func TestTheCatalogIsReadWhileOthersChangeIt(t *testing.T) {
+	d := pgtest.Start(t).Database(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer stop()
+	others.Go(func() {
+		for ctx.Err() == nil {
+			if err := pgtest.TryExec(d.OwnerURL, "CREATE TABLE t (id serial PRIMARY KEY, a text CHECK (a <> ''))", "CREATE VIEW v AS SELECT * FROM t", "DROP TABLE t CASCADE"); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 20 {
+		if _, err := Read(t.Context(), pgtest.Connect(t, d.OwnerURL)); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -3,9 +3,11 @@ package catalog
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Format is the version of what Encode writes.
@@ -20,7 +22,25 @@ type Beginner interface {
 // newer, as of one moment. It changes nothing, and waits only for locks that keep
 // even readers out. Any role may do it; what a role may not see is left out
 // (options of other users' mappings, positions of sequences).
+//
+// An object that another session drops meanwhile may be in the snapshot, and not
+// be there any more when it is to be printed: then it is read anew.
 func Read(ctx context.Context, conn Beginner) (*Schema, error) {
+	for attempt := 1; ; attempt++ {
+		s, err := readOnce(ctx, conn)
+		var refused *pgconn.PgError
+		if err == nil || attempt == attempts || !errors.As(err, &refused) || refused.Code != internalError {
+			return s, err
+		}
+	}
+}
+
+const (
+	attempts      = 10
+	internalError = "XX000" // cache lookup failed
+)
+
+func readOnce(ctx context.Context, conn Beginner) (*Schema, error) {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return nil, fmt.Errorf("reading the catalog: %w", err)
@@ -167,10 +187,7 @@ func (r *reader) run(ctx context.Context, tx pgx.Tx) error {
 					return fmt.Errorf("%s %s: %w", key, name, err)
 				}
 			}
-			if err := rows.Err(); err != nil {
-				return fmt.Errorf("%w, in %s", err, query)
-			}
-			return nil
+			return rows.Err()
 		})
 	}
 	return tx.SendBatch(ctx, batch).Close()
