@@ -286,7 +286,9 @@ func (d *Database) fit(release string, now *catalog.Schema, role appRole) (switc
 		fit.Unknown = err.Error()
 		return fit, err
 	}
-	for _, f := range compat.Compare(need, now, d.rules(role)) {
+	o := d.rules(role)
+	o.Standing = true
+	for _, f := range compat.Compare(need, now, o) {
 		if f.Verdict == switcher.SchemaLock {
 			continue
 		}
