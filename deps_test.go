@@ -38,7 +38,7 @@ var allowed = map[string]struct {
 	"tracing":  {[]string{"proxy"}, "it implements proxy.Tracer and knows no other package"},
 	"docker":   {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},
 	"process":  {[]string{"switcher"}, "it implements switcher.Runtime and knows no other package"},
-	"postgres": {[]string{"switcher", "postgres/backup", "postgres/catalog", "postgres/compat"}, "it implements switcher.Database and knows no other package but its own parts"},
+	"postgres": {[]string{"switcher", "postgres/backup", "postgres/catalog", "postgres/compat", "postgres/locks", "postgres/replay"}, "it implements switcher.Database and knows no other package but its own parts"},
 	"language": {nil, "it knows sentences, and nobody who says them"},
 	"notify":   {[]string{"switcher", "language"}, "it consumes the switcher's events"},
 	"troubles": {[]string{"switcher"}, "it looks and tells; where certificates and figures come from is the edge's"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,7 @@ type rehearsal struct {
 	dumpBefore, dumpAfter string
 	found                 []switcher.SchemaFinding // besides what both schemas tell
 	repeats               bool                     // a second run needs no right to write
+	missing               map[string]bool          // from the copy, by kind and name: only a superuser could make it
 }
 
 // needsScratch reports whether databases beside the live one are made.
@@ -179,12 +181,22 @@ func (r *rehearsal) perform(ctx context.Context) error {
 	if r.dumpBefore, err = m.d.backups.DumpSchema(ctx, r.server); err != nil {
 		return err
 	}
-	if err := m.d.perform(ctx, m.attempt("rehearsal", r.b.name, false)); err != nil {
-		return r.failed(err)
+	statements, err := r.collect(ctx)
+	if err != nil {
+		return err
+	}
+	seen, err := r.watched(ctx, conn)
+	if err != nil {
+		return err
 	}
 	if r.after, err = readSchema(ctx, conn); err != nil {
 		return err
 	}
+	r.lend(r.after)
+	if r.found, err = statements.again(ctx, r); err != nil {
+		return err
+	}
+	r.found = append(r.found, seen.Findings(r.before, r.after, r.lockOptions())...)
 	if r.dumpAfter, err = m.d.backups.DumpSchema(ctx, r.server); err != nil {
 		return err
 	}
@@ -197,12 +209,50 @@ func (r *rehearsal) perform(ctx context.Context) error {
 // sameAsLive refuses a copy that is not one: what it says would be of another
 // database.
 func (r *rehearsal) sameAsLive() error {
-	// Only a superuser can make these, and no migration of an app's does.
-	r.before.Publications, r.before.EventTriggers = r.m.before.Publications, r.m.before.EventTriggers
+	r.lend(r.before)
 	if changes := differs(r.m.before, r.before); changes != "" {
 		return failed("rehearsal.mode: off does without one", "the copy for the rehearsal is not like the live database: %s", changes)
 	}
+	if missing := slices.Sorted(maps.Keys(r.missing)); len(missing) > 0 {
+		r.m.Say("the copy has no %s: only a superuser could make it there", few(missing))
+	}
 	return nil
+}
+
+// lend adds to a schema of the copy what the edge's role could not make there,
+// and what therefore no migration that it runs can change.
+func (r *rehearsal) lend(s *catalog.Schema) {
+	if r.missing == nil {
+		r.missing = map[string]bool{}
+		lacking(r.missing, "extension", r.m.before.Extensions, s.Extensions)
+		lacking(r.missing, "publication", r.m.before.Publications, s.Publications)
+		lacking(r.missing, "event trigger", r.m.before.EventTriggers, s.EventTriggers)
+	}
+	borrow(r.missing, "extension", r.m.before.Extensions, &s.Extensions)
+	borrow(r.missing, "publication", r.m.before.Publications, &s.Publications)
+	borrow(r.missing, "event trigger", r.m.before.EventTriggers, &s.EventTriggers)
+}
+
+func lacking[T any](missing map[string]bool, kind string, live, own map[string]T) {
+	for name := range live {
+		if _, there := own[name]; !there {
+			missing[kind+" "+name] = true
+		}
+	}
+}
+
+func borrow[T any](missing map[string]bool, kind string, live map[string]T, own *map[string]T) {
+	for name, object := range live {
+		if !missing[kind+" "+name] {
+			continue
+		}
+		if *own == nil {
+			*own = map[string]T{}
+		}
+		if _, there := (*own)[name]; !there {
+			(*own)[name] = object
+		}
+	}
 }
 
 // failed tells that the migrations fail, which is what a rehearsal is for.
@@ -239,6 +289,7 @@ func (r *rehearsal) again(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
+	r.lend(now)
 	if changes := drifted(r.after, now); changes != "" {
 		return failed("a second run must find nothing to do; nothing of the live database was changed", "the migrations change the schema again when they are run again: %s", changes)
 	}
@@ -272,7 +323,7 @@ func (r *rehearsal) andBack(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	now.Publications, now.EventTriggers = r.before.Publications, r.before.EventTriggers
+	r.lend(now)
 	if changes := differs(r.before, now); changes != "" {
 		finding("the way back leaves another schema: " + changes)
 	}

@@ -118,8 +118,8 @@ func (m *migration) findings(ctx context.Context) ([]switcher.SchemaFinding, err
 	o := m.d.rules(m.app)
 	o.Sizes = sizes(m.before)
 	findings := compat.Compare(m.tried.before, m.tried.after, o)
-	findings = append(findings, m.tried.found...)
-	findings = once(findings)
+	findings = append(findings, compat.Unexplained(m.tried.dumpBefore, m.tried.dumpAfter, findings)...)
+	findings = once(append(findings, m.tried.found...))
 	if err := m.forgive(findings); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,44 @@
+package postgres
+
+import (
+	"testing"
+
+	"sofiacall.com/bluegreen/internal/pgtest"
+	"sofiacall.com/bluegreen/switcher"
+)
+
+func TestAStatementOfTheAppThatWouldFailIsNamed(t *testing.T) {
+	l := newLab(t)
+	pgtest.Exec(t, l.db.SuperuserURL, "CREATE EXTENSION pg_stat_statements", "GRANT pg_read_all_stats TO "+l.db.Owner)
+	first := l.release(users)
+	l.deploy(first, nil)
+	pgtest.Exec(t, l.db.AppURL, "SELECT email FROM users WHERE id = 7", "SELECT count(*) FROM users")
+	err := l.d.Migrate(t.Context(), l.work(l.release(users, "ALTER TABLE users DROP COLUMN email"), first))
+	says(t, err, switcher.CodeRefused, "statement_fails", "SELECT email FROM users WHERE id =", "42703")
+	l.deploy(l.release(users, "ALTER TABLE users ADD COLUMN a int"), first)
+	if !l.teller.has("statements of the app were tried on the new schema") {
+		t.Error(l.teller)
+	}
+	l.clean()
+}
+
+// A rule is nothing that a table's columns tell.
+func TestWhatAppearsInTheDumpAloneIsFoundToo(t *testing.T) {
+	l := newLab(t)
+	first := l.release(users)
+	l.deploy(first, nil)
+	says(t, l.d.Migrate(t.Context(), l.work(l.release(users, "CREATE RULE swallow AS ON INSERT TO users DO INSTEAD NOTHING"), first)), switcher.CodeRefused, "public.users")
+	l.clean()
+}
+
+func TestALongLockOnALargeTableIsFound(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.Gate.LargeTable = 8192 })
+	first := l.release(users)
+	l.deploy(first, nil)
+	pgtest.Exec(t, l.db.AppURL, "INSERT INTO users (email) SELECT repeat('a', 100) FROM generate_series(1, 1000)")
+	pgtest.Exec(t, l.db.OwnerURL, "ANALYZE users")
+	err := l.d.Migrate(t.Context(), l.work(l.release(users, "CREATE INDEX by_email ON users (email)"), first))
+	says(t, err, switcher.CodeRefused, "lock out", "public.users", "CONCURRENTLY")
+	l.deploy(l.release(users, "CREATE INDEX CONCURRENTLY by_email ON users (email)"), first)
+	l.clean()
+}
