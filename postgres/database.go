@@ -27,6 +27,8 @@ type Database struct {
 	began time.Time
 	looks chan struct{} // asks Run to look at the schema again
 
+	background sync.WaitGroup // removes what work that was ended has left
+
 	mu     sync.Mutex
 	status switcher.DatabaseStatus
 
@@ -67,8 +69,8 @@ func New(o Options) (*Database, error) {
 	return d, nil
 }
 
-// Close ends what the Database still holds; Run has returned.
-func (d *Database) Close() {}
+// Close waits for what is still being cleared away; Run has returned.
+func (d *Database) Close() { d.background.Wait() }
 
 // Status implements switcher.Database.
 func (d *Database) Status() switcher.DatabaseStatus {

@@ -105,7 +105,7 @@ func (d *Database) verify(ctx context.Context, w switcher.DatabaseWork, id strin
 	if err != nil {
 		return "", err
 	}
-	defer b.remove()
+	defer b.remove(ctx)
 	d.fail("scratch")
 	proved, err := d.backups.Prove(ctx, id, d.server.In(b.name), catalog.ReadIn, 0, w.Progress)
 	d.backedUp(ctx, err)

@@ -104,6 +104,7 @@ func (l *lab) schema() string {
 // clean fails when something of an operation was left.
 func (l *lab) clean() {
 	l.t.Helper()
+	l.d.Close()
 	var left []string
 	conn := pgtest.Connect(l.t, l.db.Cluster.Superuser)
 	rows, _ := conn.Query(l.t.Context(), "SELECT datname FROM pg_database WHERE datname LIKE 'bluegreen\\_%' AND pg_get_userbyid(datdba) = $1", l.db.Owner)

@@ -29,6 +29,7 @@ func (m *migration) live(ctx context.Context) error {
 	if err != nil {
 		return m.broken(ctx, err)
 	}
+	m.applied = true
 	m.d.fail("migrated")
 	text := fmt.Sprintf("applied in %v", round(time.Since(began)))
 	if attempts > 1 {
@@ -255,7 +256,11 @@ func (m *migration) broken(ctx context.Context, cause error) error {
 	case errors.Is(cause, switcher.ErrDiscarded):
 		e.What, e.Err = "", switcher.ErrDiscarded
 	}
-	left, hint, err := m.d.whatIsLeft(ctx, m.before, m.backup)
+	how := partly
+	if m.applied {
+		how = wholly
+	}
+	left, hint, err := m.d.whatIsLeft(ctx, m.before, m.backup, how)
 	if err != nil {
 		m.Warn("what the migrations have left is not known: %v", err)
 		e.Hint = "the journal stays: the next start, or `bluegreen recover`, looks again"
@@ -276,7 +281,7 @@ func (m *migration) broken(ctx context.Context, cause error) error {
 
 // whatIsLeft compares the live schema with the one before a migration that did
 // not end well, and records it: what is different is not a change by hand.
-func (d *Database) whatIsLeft(ctx context.Context, before *catalog.Schema, madeBefore string) (left, hint string, err error) {
+func (d *Database) whatIsLeft(ctx context.Context, before *catalog.Schema, madeBefore, how string) (left, hint string, err error) {
 	conn, err := d.asOwner(ctx, "")
 	if err != nil {
 		return "", "", err
@@ -294,15 +299,21 @@ func (d *Database) whatIsLeft(ctx context.Context, before *catalog.Schema, madeB
 	if err := d.files.putSchema(liveFile, now); err != nil {
 		return "", "", err
 	}
-	left, hint = leftBehind(compat.Compare(before, now, d.rules(app)), drifted(before, now) == "")
+	left, hint = leftBehind(compat.Compare(before, now, d.rules(app)), drifted(before, now) == "", how)
 	if madeBefore != "" && hint != "" {
 		hint += fmt.Sprintf("; backup %s is of before", madeBefore)
 	}
 	return left, hint, nil
 }
 
+// How much of migrations was applied that did not end well.
+const (
+	partly = "a part of them was applied"
+	wholly = "they were applied"
+)
+
 // leftBehind says what became of the schema, and the next step.
-func leftBehind(findings []switcher.SchemaFinding, same bool) (left, hint string) {
+func leftBehind(findings []switcher.SchemaFinding, same bool, how string) (left, hint string) {
 	if same {
 		return "nothing of the schema has changed", "correct the migrations, and deploy again"
 	}
@@ -316,9 +327,9 @@ func leftBehind(findings []switcher.SchemaFinding, same bool) (left, hint string
 	}
 	applied := "applied was: " + strings.Join(slices.Compact(whats), ", ")
 	if len(breaks) == 0 {
-		return "a part of them was applied, which the release that runs can live with; " + applied,
+		return how + ", which the release that runs can live with; " + applied,
 			"correct the rest of the migrations, and deploy again: what was applied stays"
 	}
-	return "a part of them was applied, which the release that runs cannot live with: " + strings.Join(breaks, ", ") + "; " + applied,
+	return how + ", which the release that runs cannot live with: " + strings.Join(breaks, ", ") + "; " + applied,
 		"undo that part now, by hand or with `bluegreen db down`; `bluegreen db restore` loses writes, and says how many"
 }

@@ -17,8 +17,10 @@ type migration struct {
 	switcher.DatabaseWork
 	d     *Database
 	phase phase
-	dry   bool  // ends after the rehearsal
-	to    int64 // of goose's down
+	dry   bool // ends after the rehearsal
+
+	applied bool  // to the live database, to their end
+	to      int64 // of goose's down
 
 	w        *work           // the live database
 	before   *catalog.Schema // of the live database
@@ -27,7 +29,6 @@ type migration struct {
 	tried    *rehearsal        // nil: none was made
 	plan     string            // what findings are accepted in
 	accepted map[string]string // reasons, by id of finding
-	repeated bool              // a second run is known to need no right to write
 }
 
 // Migrate implements switcher.Database.

@@ -103,7 +103,7 @@ func (d *Database) endMigration(ctx context.Context, w *work, j *journal, t swit
 	}
 	text := fmt.Sprintf("the migrations of %s were applied", j.Release)
 	if after == nil || differs(after, now) != "" || drifted(before, now) == "" {
-		left, hint, err := d.whatIsLeft(ctx, before, j.Backup)
+		left, hint, err := d.whatIsLeft(ctx, before, j.Backup, partly)
 		if err != nil {
 			return "", err
 		}

@@ -103,7 +103,7 @@ func (m *migration) rehearse(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer b.remove()
+	defer b.remove(ctx)
 	m.d.fail("scratch")
 	r := &rehearsal{m: m, b: b, server: m.d.server.In(b.name)}
 	how, err := r.fill(ctx)

@@ -78,7 +78,11 @@ func (d *Database) runJob(ctx context.Context, r run) error {
 		job.Release = *r.release
 	}
 	code, err := d.options.Jobs.Once(ctx, job, func(line switcher.Line) { out.take(string(line.Text)) })
-	if ctx.Err() != nil && (!r.live || wanted(ctx)) {
+	switch {
+	case ctx.Err() == nil:
+	case !r.live: // nobody has to wait for it
+		d.background.Go(func() { d.removeJob(r.job) })
+	case wanted(ctx):
 		d.removeJob(r.job)
 	}
 	switch {

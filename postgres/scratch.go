@@ -40,7 +40,7 @@ func (d *Database) createBeside(ctx context.Context, conn *pgx.Conn, purpose, op
 		return nil, err
 	}
 	if err := b.create(ctx, conn); err != nil {
-		b.remove()
+		b.remove(ctx)
 		return nil, err
 	}
 	return b, nil
@@ -67,14 +67,21 @@ func (b *beside) create(ctx context.Context, conn *pgx.Conn) error {
 // mark is the comment by which this edge knows its own.
 func (d *Database) mark() string { return "bluegreen " + d.options.Owner + " " + d.options.App }
 
-// remove drops the database. It does so also when what it was made for was
-// ended.
-func (b *beside) remove() {
-	ctx, cancel := context.WithTimeout(context.Background(), clearing)
-	defer cancel()
-	if err := b.drop(ctx); err != nil {
-		b.d.log.Warn("a scratch database could not be removed, the next start does it", "name", b.name, "error", err)
+// remove drops the database. When what it was made for was ended, nobody waits
+// for that.
+func (b *beside) remove(ctx context.Context) {
+	drop := func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), clearing)
+		defer cancel()
+		if err := b.drop(ctx); err != nil {
+			b.d.log.Warn("a scratch database could not be removed, the next start does it", "name", b.name, "error", err)
+		}
 	}
+	if ctx.Err() != nil {
+		b.d.background.Go(drop)
+		return
+	}
+	drop()
 }
 
 func (b *beside) drop(ctx context.Context) error {
