@@ -81,7 +81,7 @@ func (d *Database) gooseVersion(ctx context.Context, p phase) (int64, error) {
 // none.
 func (d *Database) withGoose(r run, use func(*goose.Provider) error) error {
 	dir, table := d.folder(r.phase)
-	if err := checkFolder(dir); err != nil {
+	if err := checkFolder(dir, r.phase); err != nil {
 		return err
 	}
 	config := d.ownerConfig(r.database)
@@ -108,7 +108,10 @@ func closeDB(db *sql.DB) { _ = db.Close() }
 // environment: the edge's own, which holds secrets.
 var substitutes = regexp.MustCompile(`(?mi)^\s*--\s*\+goose\s+ENVSUB\s+ON`)
 
-func checkFolder(dir string) error {
+func checkFolder(dir string, p phase) error {
+	if _, err := os.Stat(dir); err != nil && p != contract {
+		return &switcher.Error{Code: switcher.CodeUsage, What: fmt.Sprintf("the folder with the migrations cannot be read: %v", err), Hint: "correct migrations_dir, or make the folder"}
+	}
 	names, _ := filepath.Glob(filepath.Join(dir, "*.sql"))
 	for _, name := range names {
 		content, err := os.ReadFile(name)

@@ -108,3 +108,20 @@ func TestAFileThatFailsIsNamed(t *testing.T) {
 	says(t, l.d.Migrate(t.Context(), l.work(l.release(), nil)), switcher.CodeFailed, "2_b.sql", "applied 1_a.sql", `relation "nowhere" does not exist`)
 	l.clean()
 }
+
+func TestAFolderThatIsNotThereIsAWrongConfiguration(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.MigrationsDir, o.Expand = "/nowhere/at/all", nil })
+	says(t, l.d.Migrate(t.Context(), l.work(l.release(), nil)), switcher.CodeUsage, "/nowhere/at/all", "migrations_dir")
+	l.clean()
+}
+
+func TestMigrationsOutOfOrderAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	l := newLab(t, func(o *Options) { o.MigrationsDir, o.Expand = dir, nil })
+	writeFile(t, filepath.Join(dir, "2_b.sql"), "-- +goose Up\n"+users+";\n")
+	first := l.release()
+	l.deploy(first, nil)
+	writeFile(t, filepath.Join(dir, "1_a.sql"), "-- +goose Up\nSELECT 1;\n")
+	says(t, l.d.Migrate(t.Context(), l.work(l.release(), first)), switcher.CodeFailed, "missing")
+	l.clean()
+}

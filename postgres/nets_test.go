@@ -42,3 +42,17 @@ func TestALongLockOnALargeTableIsFound(t *testing.T) {
 	l.deploy(l.release(users, "CREATE INDEX CONCURRENTLY by_email ON users (email)"), first)
 	l.clean()
 }
+
+func TestACopyIsMadeWithTheSettingsAndGrantsOfTheLiveDatabase(t *testing.T) {
+	l := newLab(t)
+	pgtest.Exec(t, l.db.OwnerURL, `CREATE SCHEMA "My App"; GRANT USAGE ON SCHEMA "My App" TO `+l.db.App,
+		"ALTER DATABASE "+l.db.Name+` SET search_path = "My App", public`, "REVOKE ALL ON DATABASE "+l.db.Name+" FROM PUBLIC", "GRANT CONNECT ON DATABASE "+l.db.Name+" TO "+l.db.App)
+	first := l.release(users, `DO $$ BEGIN
+		IF current_setting('search_path') <> '"My App", public' THEN RAISE 'search_path is %', current_setting('search_path'); END IF;
+		IF has_database_privilege('public', current_database(), 'CONNECT') THEN RAISE 'everybody may connect'; END IF;
+		IF pg_get_userbyid((SELECT datdba FROM pg_database WHERE datname = current_database())) <> '`+l.db.Owner+`' THEN RAISE 'owner'; END IF;
+	END $$`)
+	l.deploy(first, nil)
+	l.deploy(l.release(append(l.jobs.steps[first.ImageID], "ALTER TABLE users ADD COLUMN a int")...), first)
+	l.clean()
+}

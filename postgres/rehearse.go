@@ -44,6 +44,9 @@ func (m *migration) mode(ctx context.Context) RehearsalMode {
 	if mode := m.d.options.Rehearsal.Mode; mode != RehearsalAuto && mode != "" {
 		return mode
 	}
+	if len(m.d.options.Backup.Command) > 0 && len(m.d.options.Restore.Command) == 0 {
+		return RehearsalSchema // nothing is known to bring such a backup back
+	}
 	small := m.d.options.Rehearsal.Small
 	if small == 0 {
 		small = smallDatabase
