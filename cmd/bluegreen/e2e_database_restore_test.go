@@ -4,13 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"sofiacall.com/bluegreen/admin"
 	"sofiacall.com/bluegreen/internal/pgtest"
 	"sofiacall.com/bluegreen/switcher"
 )
@@ -112,5 +115,53 @@ func TestALostTableComesBackUnderTraffic(t *testing.T) {
 	}
 	if answered, there := int64(sum.ok), g.kept("SELECT count(*) FROM entries")+g.number("SELECT count(*)::text FROM entries WHERE id > $1", last); there < answered || there > answered+int64(len(sum.failed)) {
 		t.Errorf("%d writes were answered, %d rows are in one of both databases", answered, there)
+	}
+}
+
+// The edge is killed while its app has no database of that name. The next start
+// gives it one before anything else is asked.
+func TestAnEdgeThatIsKilledInTheSwapOfARestoreEndsItAtItsNextStart(t *testing.T) {
+	t.Parallel()
+	g := newProcessGuests(t, pgtest.Start(t).Database(t), "")
+	g.Interval = "50ms"
+	g.env = append(g.env, envFailFile+"="+g.file("armed"))
+	g.configure()
+	pgtest.Exec(t, g.db.SuperuserURL, "GRANT pg_signal_backend TO "+g.db.Owner)
+	g.start()
+	g.must("deploy", "base")
+	g.must("db", "backup")
+	g.writers().stop()
+	plan := g.plan()
+	g.write("armed", "restore/away")
+	id, _ := g.operate(func(ctx context.Context, c *admin.Client, show tell) error {
+		_, err := c.Database(ctx, g.App, switcher.KindRestore, switcher.DatabaseRequest{Plan: plan.ID, Lost: &plan.Lost}, show)
+		return err
+	})
+	g.dead()
+	if err := pgtest.TryExec(g.db.AppURL, "SELECT 1"); err == nil {
+		t.Fatal("the app has its database: nothing was interrupted")
+	}
+	os.Remove(g.file("armed"))
+	g.start()
+	var told switcher.Record
+	g.await("the restore is told to have ended", func() bool {
+		for _, r := range g.recorded().History {
+			if r.ID == id {
+				told = r
+			}
+		}
+		return told.ID != "" && g.recorded().Operation == nil
+	})
+	if !strings.Contains(told.Result, "is complete") || !strings.Contains(told.Result, plan.KeptAs) {
+		t.Errorf("the history says %+v", told)
+	}
+	if n := g.number("SELECT count(*)::text FROM entries"); n != 0 {
+		t.Errorf("%d entries in the restored database, whose backup had none", n)
+	}
+	if failed := g.writers().stop().failed; len(failed) > 1+scribes {
+		t.Errorf("after the start: %q", failed)
+	}
+	if left := g.besides(); left != plan.KeptAs {
+		t.Errorf("left: %s", left)
 	}
 }
