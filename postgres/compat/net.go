@@ -133,6 +133,8 @@ func explains(f switcher.SchemaFinding, e entry, own, parent, line string) bool 
 	switch {
 	case f.Code == "row_shape" || f.Code == "table_rewritten":
 		return false
+	case strings.HasPrefix(line, "CONSTRAINT ") && strings.HasPrefix(object, own+".") && mentions(f.What, strings.Fields(line)[1]):
+		return true // it has another name
 	case object == own && e.kind == "TABLE" && inside(line):
 		return whole.MatchString(f.Code)
 	case object == own:
