@@ -50,7 +50,7 @@ func (s *statements) again(ctx context.Context, r *rehearsal) ([]switcher.Schema
 	if err != nil {
 		return nil, err
 	}
-	r.m.Say("%d statements of the app were tried on the new schema", len(s.all))
+	r.m.Say("statements of the app were tried on the new schema: %d", len(s.all))
 	return replay.Findings(s.before, after), nil
 }
 

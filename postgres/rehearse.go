@@ -130,6 +130,7 @@ func (r *rehearsal) fill(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("restoring the backup for the rehearsal: %w", err)
 		}
+		m.d.noteBackups() // one is verified now
 		return fmt.Sprintf("the restored backup, which took %v", round(made.Verified.Took.Duration())), nil
 	}
 	if _, err := m.d.backups.CopySchema(ctx, m.d.server, r.server); err != nil {

@@ -88,9 +88,12 @@ func summarize(counts map[switcher.SchemaVerdict]int) string {
 
 func (m *migration) refusal(findings, stops []switcher.SchemaFinding) error {
 	first := stops[0]
-	what := fmt.Sprintf("%s cannot live with the migrations of %s: %s", m.Active, m.Release, line(first))
-	if first.Verdict == switcher.SchemaLock {
-		what = fmt.Sprintf("the migrations of %s would lock out %s for long: %s", m.Release, m.Active, line(first))
+	what := fmt.Sprintf("%s cannot live with the migrations of %s: %s", m.Active, m.Release, first.What)
+	switch {
+	case first.Verdict == switcher.SchemaLock:
+		what = fmt.Sprintf("the migrations of %s would lock out %s for long: %s", m.Release, m.Active, first.What)
+	case m.phase != expand:
+		what = fmt.Sprintf("%s may need what the %s migrations take away: %s", m.Active, m.phase, first.What)
 	}
 	if n := len(stops) - 1; n > 0 {
 		what += fmt.Sprintf(", and %d more", n)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"sofiacall.com/bluegreen/switcher"
@@ -41,7 +42,8 @@ func where(t *terminal, r switcher.ReleaseFit) string {
 func databaseLine(t *terminal, d switcher.DatabaseStatus, now time.Time) string {
 	text := t.bold(printable(d.Name))
 	if d.Server != "" {
-		text += " (PostgreSQL " + printable(d.Server) + ")"
+		version, _, _ := strings.Cut(d.Server, " ") // without who has built it
+		text += " (PostgreSQL " + printable(version) + ")"
 	}
 	since := ""
 	if d.Since != nil {

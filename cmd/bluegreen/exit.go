@@ -86,13 +86,13 @@ func (p *program) report(err error) {
 		return
 	}
 	t := p.stderr
-	t.printf("%s %v\n", t.red("bluegreen:"), err)
+	t.paragraph(t.red("bluegreen:")+" ", err.Error())
 	var told *switcher.Error
 	if !errors.As(err, &told) {
 		return
 	}
 	if told.Hint != "" {
-		t.printf("  %s\n", told.Hint)
+		t.paragraph("  ", told.Hint)
 	}
 	if len(told.Findings) > 0 {
 		t.printf("\n")

@@ -110,3 +110,20 @@ func shellQuoted(word string) string {
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
+
+// paragraph writes text after its beginning; on a terminal it goes on below, between
+// words, and indented by two.
+func (t *terminal) paragraph(begin, text string) {
+	if !t.live || visible(begin)+visible(text) <= t.size() {
+		t.printf("%s%s\n", begin, text)
+		return
+	}
+	const indent = "  "
+	for i, line := range wrapWords(text, t.size()-max(len(indent), visible(begin))) {
+		if i == 0 {
+			t.printf("%s%s\n", begin, line)
+			continue
+		}
+		t.printf("%s%s\n", indent, line)
+	}
+}

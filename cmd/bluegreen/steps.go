@@ -84,9 +84,26 @@ func (s *steps) clear() {
 	}
 }
 
+// line writes a line of the list. On a terminal a long text goes on below
+// itself; in a log it stays one line.
 func (s *steps) line(mark, step string, d time.Duration, text string) {
-	s.out.printf("%s\n", strings.TrimRight(s.row(mark, step, d, text), " "))
+	row := s.row(mark, step, d, text)
+	if !s.out.live || visible(row) <= s.out.size() || s.out.size() < 2*textColumn {
+		s.out.printf("%s\n", strings.TrimRight(row, " "))
+		return
+	}
+	for i, part := range wrapWords(text, s.out.size()-textColumn) {
+		if i == 0 {
+			s.out.printf("%s\n", s.row(mark, step, d, part))
+			continue
+		}
+		s.out.printf("%s%s\n", strings.Repeat(" ", textColumn), part)
+	}
 }
+
+// textColumn is where the text of a line begins on a terminal: after sign, step
+// and duration.
+const textColumn = 2 + 12 + 1 + 9 + 2
 
 // row aligns a line: sign (on a terminal), step, duration, text.
 func (s *steps) row(mark, step string, d time.Duration, text string) string {
