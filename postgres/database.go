@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,6 +29,8 @@ type Database struct {
 	looks chan struct{} // asks Run to look at the schema again
 
 	background sync.WaitGroup // removes what work that was ended has left
+
+	known atomic.Pointer[known] // nil: the schema was not read yet
 
 	mu     sync.Mutex
 	status switcher.DatabaseStatus

@@ -100,7 +100,7 @@ func (d *Database) Fit(ctx context.Context, release string) (switcher.Fit, error
 	}
 	defer hangUp(conn)
 	w := &work{conn, d}
-	now, err := w.schema(ctx)
+	now, err := w.standing(ctx)
 	if err != nil {
 		return switcher.Fit{Release: release, Unknown: err.Error()}, err
 	}

@@ -99,7 +99,7 @@ func (d *Database) look(ctx context.Context) error {
 	}
 	defer hangUp(conn)
 	w := &work{conn, d}
-	now, err := w.schema(ctx)
+	now, err := w.standing(ctx)
 	if err != nil {
 		return err
 	}
