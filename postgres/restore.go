@@ -232,9 +232,10 @@ func (r *restoration) finish(ctx context.Context) string {
 			r.lent.Say("removed, from earlier restores: %s", strings.Join(dropped, ", "))
 		}
 	}
+	r.d.rejudge(ctx, r.lent)
+	r.failpoint("judged")
 	r.complain(r.d.files.remove(restoreFile))
 	r.failpoint("finished")
-	r.d.rejudge(ctx, r.lent)
 	text := fmt.Sprintf("backup %s of %s is the database now, after a swap of %v: %s lost, %s had been told",
 		r.m.ID, r.m.At.Local().Format(time.DateTime), r.took.Round(time.Millisecond), r.lost, rowsTold(r.plan.Lost))
 	if r.journal.LiveID != 0 {

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 
-	"sofiacall.com/bluegreen/postgres/catalog"
 	"sofiacall.com/bluegreen/switcher"
 )
 
@@ -42,9 +41,9 @@ func (d *Database) recordLive(ctx context.Context) error {
 		return err
 	}
 	defer hangUp(conn)
-	schema, err := catalog.Read(ctx, conn)
+	schema, err := readSchema(ctx, conn)
 	if err != nil {
-		return explain(ctx, err, "reading the schema of", conn.Config())
+		return err
 	}
 	return d.files.putSchema(liveFile, schema)
 }

@@ -126,13 +126,13 @@ func (d *Database) planSpace(ctx context.Context, conn *pgx.Conn, plan *switcher
 	var dir string
 	var disk unix.Statfs_t
 	if !local(conn.Config().Host) || conn.QueryRow(ctx, "SELECT current_setting('data_directory')").Scan(&dir) != nil || unix.Statfs(dir, &disk) != nil {
-		plan.Warnings = append(plan.Warnings, fmt.Sprintf("the server's disk cannot be seen from here: it needs %s beside what is there", inBytes(plan.Bytes)))
+		plan.Warnings = append(plan.Warnings, fmt.Sprintf("the server's disk cannot be seen from here: it needs %s beside what is there", size(plan.Bytes)))
 		return
 	}
 	plan.Free = int64(disk.Bavail) * disk.Bsize
 	if plan.Free < plan.Bytes {
 		plan.Obstacles = append(plan.Obstacles, switcher.Obstacle{
-			What:   fmt.Sprintf("the server's disk has %s free, and the restored database needs %s beside the live one", inBytes(plan.Free), inBytes(plan.Bytes)),
+			What:   fmt.Sprintf("the server's disk has %s free, and the restored database needs %s beside the live one", size(plan.Free), size(plan.Bytes)),
 			Remedy: "make room there; databases kept from earlier restores are named <database>_failed_<time>",
 		})
 	}
@@ -251,17 +251,4 @@ func roughly(d time.Duration) string {
 		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 	}
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
-}
-
-// inBytes is a number of bytes as people say it.
-func inBytes(bytes int64) string {
-	switch {
-	case bytes < 0:
-		return "an unknown size"
-	case bytes < 10<<20:
-		return fmt.Sprintf("%d kB", bytes>>10)
-	case bytes < 10<<30:
-		return fmt.Sprintf("%d MB", bytes>>20)
-	}
-	return fmt.Sprintf("%d GB", bytes>>30)
 }

@@ -123,7 +123,8 @@ func (l *leftRestore) done(ctx context.Context) (string, error) {
 		}
 		said += ", and the one that failed is kept as " + j.Failed
 	}
-	return said, nil
+	defer l.d.lookAgain()
+	return said, l.d.recordLive(ctx)
 }
 
 func (l *leftRestore) rename(ctx context.Context, from, to string) error {
