@@ -12,7 +12,7 @@ import (
 func drawCheck(t *terminal, app string, check switcher.SchemaCheck, now time.Time) {
 	t.printf("%s  database %s\n", t.bold(app), databaseLine(t, check.Database, now))
 	if drift := check.Database.Drift; drift != "" {
-		t.printf("%s\n", t.yellow("! changed by hand: "+printable(drift)))
+		t.paragraph(t.yellow("!")+" ", "changed by hand: "+printable(drift)+"; `bluegreen db accept` takes it")
 	}
 	if len(check.Releases) == 0 {
 		t.printf("\nnothing has been deployed yet\n")
@@ -92,7 +92,7 @@ func (v *statusView) database() {
 	}
 	v.row("database", databaseLine(v.terminal, *d, v.now))
 	if d.Drift != "" {
-		v.row("", v.yellow("changed by hand: "+printable(d.Drift)))
+		v.row("", v.yellow("changed by hand: "+printable(d.Drift))+"; `bluegreen db accept` takes it")
 	}
 	v.row("backup", backupLine(v.terminal, d.Backup, v.now))
 	label := "schema"

@@ -193,12 +193,12 @@ func newDBContractCommand(p *program) *cobra.Command {
 		Short: "Take away what only older releases need",
 		Long: `Contract runs the contract command of the active release: the second half of a
 change that was expanded before, such as dropping a column that nothing reads
-any more. It makes a backup, rehearses in a copy, and stops when the active
-release could not live with the result.
+any more. It makes a backup and rehearses in a copy. It stops at each thing that
+goes, for nobody but you can know that no code needs it: accept it by the --allow
+that it is told with.
 
 Older releases cannot come back afterwards: it moves the point up to which a
-rollback is possible. It is refused during a bake and while a release is in
-test.`,
+rollback is possible. It is refused during a bake and while a release is in test.`,
 		Example: `  bluegreen db contract
   bluegreen db contract --allow 'column_dropped:public.users.name@5f0c' --reason "read by nobody"`,
 		Args: cobra.NoArgs,

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,7 +60,7 @@ func age(now, t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return span(now.Sub(t))
+	return strings.TrimSuffix(ago(now, t), " ago")
 }
 
 func verified(t *terminal, b admin.Backup) string {
@@ -67,7 +68,7 @@ func verified(t *terminal, b admin.Backup) string {
 	case b.Damage != "":
 		return t.mark(false) + " " + t.red("damaged: "+printable(b.Damage))
 	case b.Verified:
-		return t.mark(true) + " " + t.green("restored and compared")
+		return t.mark(true) + " " + t.green("yes")
 	}
 	return t.yellow("no") + ": " + cmp.Or(printable(b.Why), "never restored")
 }
