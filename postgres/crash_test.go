@@ -107,7 +107,6 @@ func TestAfterAKillInAnyStepNothingIsLeftAndTheTruthIsTold(t *testing.T) {
 	}
 	for at, want := range points {
 		t.Run(at, func(t *testing.T) {
-			t.Parallel()
 			l, dir := newCrash(t)
 			l.crash(dir, at)
 			l.open()
