@@ -148,15 +148,21 @@ func (r *restoration) prepare(ctx context.Context) error {
 		return err
 	}
 	if v := r.m.Verified; len(v.LeftOut) > 0 {
-		if slices.ContainsFunc(v.LeftOut, func(what string) bool { return strings.HasPrefix(what, "extension ") }) {
+		if slices.ContainsFunc(v.LeftOut, neededByApps) {
 			return failed("have a superuser restore it: set the admin URL to one for this restore",
 				"%s may not create what the app may need: %s", r.control.Config().User, strings.Join(v.LeftOut, ", "))
 		}
-		r.lent.Warn("not restored, for only a superuser may create it: %s", strings.Join(v.LeftOut, ", "))
+		r.lent.Warn("not restored, for only a superuser may create it, who should do so after the restore: %s", strings.Join(v.LeftOut, ", "))
 	}
 	r.failpoint("restored")
 	told("backup %s is restored beside the live database, and compared with what was backed up", r.m.ID)
 	return r.dress(ctx)
+}
+
+// neededByApps reports whether an app may need what was left out. No app needs
+// the statistics of its statements.
+func neededByApps(what string) bool {
+	return strings.HasPrefix(what, "extension ") && what != "extension pg_stat_statements"
 }
 
 // dress gives the restored database what no dump has: statistics for the
