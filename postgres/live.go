@@ -254,7 +254,7 @@ func (m *migration) broken(ctx context.Context, cause error) error {
 	case errors.As(cause, &known):
 		e.Code, e.What, e.Output, e.Hint = known.Code, known.Error(), known.Output, known.Hint
 	case errors.Is(cause, switcher.ErrDiscarded):
-		e.What, e.Err = "", switcher.ErrDiscarded
+		e.What, e.Err = fmt.Sprintf("the migrations of %s were ended", m.Release), switcher.ErrDiscarded
 	}
 	how := partly
 	if m.applied {
@@ -266,10 +266,7 @@ func (m *migration) broken(ctx context.Context, cause error) error {
 		e.Hint = "the journal stays: the next start, or `bluegreen recover`, looks again"
 		return e
 	}
-	if e.What != "" {
-		e.What += "; "
-	}
-	e.What += left
+	e.What += "; " + left
 	if e.Hint == "" || hint != "" {
 		e.Hint = hint
 	}
@@ -288,6 +285,9 @@ func (d *Database) whatIsLeft(ctx context.Context, before *catalog.Schema, madeB
 	}
 	defer hangUp(conn)
 	w := &work{conn, d}
+	if err := w.endSessions(ctx); err != nil {
+		return "", "", err
+	}
 	now, err := w.schema(ctx)
 	if err != nil {
 		return "", "", err

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"sofiacall.com/bluegreen/internal/pgtest"
 	"sofiacall.com/bluegreen/switcher"
 )
@@ -127,12 +129,7 @@ func TestADiscardOfALiveMigrationTellsWhatItHasLeft(t *testing.T) {
 	l.jobs.before = func(job switcher.Job) {
 		if strings.HasSuffix(job.ID, "-live1") {
 			go func() {
-				watch := pgtest.Connect(t, l.db.OwnerURL)
-				for sleeping := 0; sleeping == 0; time.Sleep(5 * time.Millisecond) {
-					if watch.QueryRow(context.Background(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()").Scan(&sleeping) != nil {
-						break
-					}
-				}
+				l.goesOnInTheServer(true)
 				cancel(switcher.ErrDiscarded)
 			}()
 		}
@@ -141,8 +138,63 @@ func TestADiscardOfALiveMigrationTellsWhatItHasLeft(t *testing.T) {
 	if !errors.Is(err, switcher.ErrDiscarded) {
 		t.Errorf("got %v", err)
 	}
-	says(t, err, switcher.CodeFailed, "a part of them was applied", "public.users.a")
+	says(t, err, switcher.CodeFailed, "were ended; a part of them was applied", "public.users.a")
+	l.goesOnInTheServer(false)
 	l.clean()
+}
+
+func TestWhatADeadToolHasLeftRunningIsEndedBeforeAnybodyLooks(t *testing.T) {
+	l := newLab(t)
+	first := l.release(users)
+	l.deploy(first, nil)
+	second := l.release(users, "SELECT 1 / (current_database() LIKE 'bluegreen%')::int")
+	l.jobs.before = func(job switcher.Job) {
+		if !strings.HasSuffix(job.ID, "-live1") {
+			return
+		}
+		tool, err := pgx.Connect(context.Background(), job.Environment["DATABASE_URL"])
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		go func() {
+			defer hangUp(tool)
+			_, _ = tool.Exec(context.Background(), "SELECT pg_sleep(60)")
+		}()
+		l.goesOnInTheServer(true)
+	}
+	err := l.d.Migrate(t.Context(), l.work(second, first))
+	says(t, err, switcher.CodeFailed, "nothing of the schema has changed")
+	l.goesOnInTheServer(false)
+	l.clean()
+}
+
+// goesOnInTheServer waits until a session sleeps in the live database, or fails
+// when one does although nobody should.
+func (l *lab) goesOnInTheServer(should bool) {
+	watch, err := pgx.Connect(context.Background(), l.db.OwnerURL)
+	if err != nil {
+		l.t.Error(err)
+		return
+	}
+	defer hangUp(watch)
+	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
+		var sleeping int
+		err := watch.QueryRow(context.Background(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()").Scan(&sleeping)
+		switch {
+		case err != nil:
+			l.t.Error(err)
+			return
+		case should && sleeping > 0:
+			return
+		case !should:
+			if sleeping > 0 {
+				l.t.Error("the server goes on with what was ended")
+			}
+			return
+		}
+	}
+	l.t.Error("no session has begun to sleep")
 }
 
 func TestTheEndOfTheEdgeLeavesALiveMigrationToTheNextOne(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Discard gives up a release that failed its tests, or a failed one: internal
@@ -48,7 +49,7 @@ func (a *App) abortDeploy() (aborted bool, told string) {
 	err := op.Wait(context.Background())
 	told = "the running deploy was aborted"
 	if err != nil && err.Error() != ErrDiscarded.Error() {
-		told += "; it was " + err.Error()
+		told += ": " + strings.TrimSuffix(err.Error(), ": "+ErrDiscarded.Error())
 	}
 	return errors.Is(err, ErrDiscarded), told
 }
