@@ -119,7 +119,7 @@ func (d *Database) appURL() (*connString, error) {
 func (d *Database) connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, explain(ctx, err, "connecting", config)
+		return nil, explain(ctx, err, "connecting to", config)
 	}
 	return conn, nil
 }
