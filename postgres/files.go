@@ -173,6 +173,7 @@ type journal struct {
 	Plan      string `json:"plan,omitempty"`
 	Backup    string `json:"backup,omitempty"` // made before it
 	Began     string `json:"began"`
+	Ended     bool   `json:"ended,omitempty"` // a run has ended well: all of them are applied
 }
 
 func (f files) journal() (*journal, error) {

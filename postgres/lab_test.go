@@ -48,8 +48,9 @@ func labOn(t *testing.T, db *pgtest.Database, change ...func(*Options)) *lab {
 }
 
 func labOptions(dir, ownerURL, appURL string, jobs switcher.Jobs) Options {
+	app := ownerURL[strings.LastIndex(ownerURL, "/")+1:] // scratch databases of tests that run at once are told apart by it
 	return Options{
-		App: "shop", Owner: "edge-1", Dir: filepath.Join(dir, "databases", "shop"),
+		App: app, Owner: "edge-1", Dir: filepath.Join(dir, "databases", "shop"),
 		AppURL: func() (string, error) { return appURL, nil }, URLEnv: "DATABASE_URL", AdminURL: ownerURL, AdminURLEnv: "ADMIN_URL",
 		Jobs: jobs, Expand: []string{"migrate"}, Contract: []string{"contract"},
 		LockTimeout: 100 * time.Millisecond, LockRetries: 3,

@@ -30,6 +30,9 @@ func (m *migration) live(ctx context.Context) error {
 		return m.broken(ctx, err)
 	}
 	m.applied = true
+	if err := m.putJournal("", true); err != nil {
+		return err
+	}
 	m.d.fail("migrated")
 	text := fmt.Sprintf("applied in %v", round(time.Since(began)))
 	if attempts > 1 {
@@ -56,14 +59,16 @@ func (m *migration) announce() error {
 			return err
 		}
 	}
-	if err := m.putJournal(""); err != nil {
+	if err := m.putJournal("", false); err != nil {
 		return err
 	}
 	return m.mark("migrate")
 }
 
-func (m *migration) putJournal(job string) error {
-	j := journal{Operation: m.Operation, Phase: m.phase, Job: job, Plan: m.plan, Backup: m.backup, Began: time.Now().UTC().Format(time.RFC3339)}
+func (m *migration) putJournal(job string, ended bool) error {
+	j := journal{
+		Operation: m.Operation, Phase: m.phase, Job: job, Plan: m.plan, Backup: m.backup, Began: time.Now().UTC().Format(time.RFC3339), Ended: ended,
+	}
 	if m.Release != nil {
 		j.Release = m.Release.String()
 	}
@@ -113,7 +118,7 @@ func (m *migration) try(ctx context.Context, n int) error {
 	r.live = true
 	r.tell = m.some(toldLines)
 	if m.d.options.MigrationsDir == "" {
-		if err := m.putJournal(r.job); err != nil {
+		if err := m.putJournal(r.job, false); err != nil {
 			return err
 		}
 	}

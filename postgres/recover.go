@@ -61,13 +61,18 @@ func (d *Database) endJobs(ctx context.Context, j *journal, t switcher.Teller) e
 		told := t.Enter("migrate")
 		out := &tail{mask: d.maskNow(), tell: func(line string) { t.Say("%s", line) }}
 		code, err := d.options.Jobs.Once(ctx, switcher.Job{ID: id}, func(line switcher.Line) { out.take(string(line.Text)) })
-		if err != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			if left, listErr := d.options.Jobs.Jobs(ctx); listErr != nil || slices.Contains(left, id) {
+				return err // it may still run
 			}
-			return err
+			t.Warn("%v", err) // what it did is seen in the database
+			continue
 		}
 		told("the migration that an earlier process has begun has ended with exit code %d", code)
+		j.Ended = code == 0
 	}
 	return nil
 }
@@ -101,20 +106,33 @@ func (d *Database) endMigration(ctx context.Context, w *work, j *journal, t swit
 	if err != nil {
 		return "", err
 	}
-	text := fmt.Sprintf("the migrations of %s were applied", j.Release)
-	if after == nil || differs(after, now) != "" || drifted(before, now) == "" {
-		left, hint, err := d.whatIsLeft(ctx, before, j.Backup, partly)
-		if err != nil {
+	rehearsed := after != nil && differs(after, now) == ""
+	if j.Ended && (rehearsed || after == nil) {
+		if err := d.files.putSchema(liveFile, now); err != nil {
 			return "", err
 		}
-		text = fmt.Sprintf("the migrations of %s did not come to their end: %s", j.Release, left)
-		if after == nil {
-			text = fmt.Sprintf("whether the migrations of %s have come to their end is not known, as they were not rehearsed: %s", j.Release, left)
-		}
-		t.Warn("%s; %s", text, hint)
-	} else if err := d.files.putSchema(liveFile, now); err != nil {
+		return fmt.Sprintf("the migrations of %s were applied", j.Release), d.forgetMigration()
+	}
+	how := partly
+	if j.Ended {
+		how = wholly
+	}
+	left, hint, err := d.whatIsLeft(ctx, before, j.Backup, how)
+	if err != nil {
 		return "", err
 	}
+	text := fmt.Sprintf("the migrations of %s did not come to their end: %s", j.Release, left)
+	switch {
+	case j.Ended:
+		text = fmt.Sprintf("the live schema is not the one of the rehearsal of %s: %s", j.Release, left)
+	case rehearsed && drifted(before, now) != "":
+		// They may still have had something to do with rows.
+		text = fmt.Sprintf("whether the migrations of %s came to their end is not known, though the schema is the one that they lead to: %s", j.Release, left)
+		hint = "deploy again: what was not applied is applied then"
+	case after == nil:
+		text = fmt.Sprintf("whether the migrations of %s have come to their end is not known, as they were not rehearsed: %s", j.Release, left)
+	}
+	t.Warn("%s; %s", text, hint)
 	return text, d.forgetMigration()
 }
 

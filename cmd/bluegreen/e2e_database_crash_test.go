@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sofiacall.com/bluegreen/admin"
@@ -148,4 +149,28 @@ func TestAMigrationThatRunsWhenTheEdgeIsKilledIsToldToItsEnd(t *testing.T) {
 		t.Errorf("%d containers are there, want that of base alone", left)
 	}
 	wantAll(t, e.must("deploy", "slow").stdout, "no new migrations: no backup, no rehearsal")
+}
+
+// When the machine goes down, nobody is left who knows how a migration ended: the
+// database tells.
+func TestAMigrationThatDiesWithTheEdgeIsToldByWhatItHasApplied(t *testing.T) {
+	t.Parallel()
+	g := newProcessGuests(t, pgtest.Start(t).Database(t), "")
+	g.start()
+	g.must("deploy", "base")
+	id := g.killWhileMigrating("slow", g.db.Name)
+	for job, pid := range running(g.dir) {
+		group, err := syscall.Getpgid(pid)
+		if err == nil && strings.Contains(job, id) {
+			err = syscall.Kill(-group, syscall.SIGKILL)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.start()
+	g.truthful("killed with its job", id, false)
+	history := g.must("history").stdout
+	wantAll(t, history, "whether they came to their end is not known", "public.entries.mood")
+	wantAll(t, g.must("deploy", "slow").stdout, "applied in")
 }
