@@ -63,7 +63,7 @@ func New(o Options) (*Database, error) {
 	}
 	d := &Database{
 		options: o, admin: admin, server: server, backups: backups, files: files, log: o.Logger,
-		looks:  make(chan struct{}, 1),
+		looks: make(chan struct{}, 1), began: time.Now(),
 		status: switcher.DatabaseStatus{Name: admin.Database, Fits: []switcher.Fit{}},
 	}
 	if d.log == nil {

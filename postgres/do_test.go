@@ -94,6 +94,9 @@ func TestAContractIsJudgedByTheReleaseThatRunsAndEndsTheWayBack(t *testing.T) {
 	if text, err := l.d.Do(t.Context(), switcher.KindContract, w); err != nil {
 		t.Fatalf("%q %v\n%s", text, err, l.teller)
 	}
+	if !l.teller.has("verdict: 1 accepted") {
+		t.Errorf("what was accepted is counted otherwise:\n%s", l.teller)
+	}
 	for id, fits := range map[string]bool{first.ID: false, second.ID: true} {
 		if fit, err := l.d.Fit(t.Context(), id); err != nil || (fit.Verdict() != switcher.SchemaBlock) != fits {
 			t.Errorf("%s: %+v %v", id, fit, err)
@@ -201,6 +204,14 @@ func TestABackupIsLateWhenItIsOlderThanItMayBe(t *testing.T) {
 		if got := late(test.newest, test.began, now, test.most); got != test.want {
 			t.Errorf("%+v: %v", test, got)
 		}
+	}
+}
+
+func TestNoBackupIsLateWhenTheEdgeHasJustBegunToMakeThem(t *testing.T) {
+	l := newLab(t, func(o *Options) { o.Backup.MaxAge = 26 * time.Hour })
+	l.d.noteBackups()
+	if st := l.d.Status().Backup; st == nil || st.Late {
+		t.Errorf("%+v", st)
 	}
 }
 

@@ -168,6 +168,8 @@ type teller struct {
 	steps []string
 	marks []string
 	mark  func(string)
+
+	progress []string
 }
 
 func (t *teller) add(kind, format string, args ...any) {
@@ -187,7 +189,11 @@ func (t *teller) Enter(step string) func(string, ...any) {
 }
 func (t *teller) Say(format string, args ...any)  { t.add("say", format, args...) }
 func (t *teller) Warn(format string, args ...any) { t.add("warn", format, args...) }
-func (t *teller) Progress(switcher.Progress)      {}
+func (t *teller) Progress(p switcher.Progress) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.progress = append(t.progress, p.Text)
+}
 func (t *teller) Mark(step string) error {
 	t.mu.Lock()
 	t.marks = append(t.marks, step)

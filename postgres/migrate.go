@@ -148,7 +148,9 @@ func (m *migration) pending(ctx context.Context) (bool, error) {
 		return true, nil // commands that go back go back further each time
 	}
 	told := m.Enter("pending")
-	err := m.d.perform(ctx, m.attempt("pending", m.d.admin.Database, true))
+	look := m.attempt("pending", m.d.admin.Database, true)
+	look.tell = nil // that it may not write is no failure to show
+	err := m.d.perform(ctx, look)
 	var failure *runFailure
 	switch {
 	case errors.Is(err, errPending), errors.As(err, &failure):

@@ -26,6 +26,9 @@ func TestMigrationsAreRehearsedAppliedComparedAndRecorded(t *testing.T) {
 	if want := []string{"backup", "rehearsal", "migrate", "verify", "record"}; !slices.Equal(l.teller.marks, want) {
 		t.Errorf("marks %v, want %v", l.teller.marks, want)
 	}
+	if slices.ContainsFunc(l.teller.progress, func(text string) bool { return strings.Contains(text, "read-only") }) {
+		t.Errorf("the look for something to do is shown as a failure: %q", l.teller.progress)
+	}
 	if !strings.Contains(l.schema(), "name text") {
 		t.Error("the live database was not migrated")
 	}

@@ -36,7 +36,11 @@ func (m *migration) judge(ctx context.Context) error {
 	var stops []switcher.SchemaFinding
 	counts := map[switcher.SchemaVerdict]int{}
 	for _, f := range findings {
-		counts[f.Verdict]++
+		if f.Allowed != "" {
+			counts[accepted]++
+		} else {
+			counts[f.Verdict]++
+		}
 		switch {
 		case f.Stops():
 			stops = append(stops, f)
@@ -70,9 +74,12 @@ func line(f switcher.SchemaFinding) string {
 	return text
 }
 
+// accepted counts the findings that somebody has accepted, whatever they are.
+const accepted switcher.SchemaVerdict = "accepted"
+
 func summarize(counts map[switcher.SchemaVerdict]int) string {
 	text := ""
-	for _, v := range []switcher.SchemaVerdict{switcher.SchemaBlock, switcher.SchemaLock, switcher.SchemaData, switcher.SchemaWarn, switcher.SchemaPass} {
+	for _, v := range []switcher.SchemaVerdict{switcher.SchemaBlock, switcher.SchemaLock, accepted, switcher.SchemaData, switcher.SchemaWarn, switcher.SchemaPass} {
 		if counts[v] > 0 {
 			if text != "" {
 				text += ", "
