@@ -171,6 +171,6 @@ func TestAMigrationThatDiesWithTheEdgeIsToldByWhatItHasApplied(t *testing.T) {
 	g.start()
 	g.truthful("killed with its job", id, false)
 	history := g.must("history").stdout
-	wantAll(t, history, "whether they came to their end is not known", "public.entries.mood")
+	wantAll(t, history, "came to their end is not known", "public.entries.mood")
 	wantAll(t, g.must("deploy", "slow").stdout, "applied in")
 }
