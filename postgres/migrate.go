@@ -126,7 +126,7 @@ func (m *migration) snapshot(ctx context.Context) error {
 		told("%s, recorded for the first time", tables(m.before))
 		return m.d.firstSight(m.before)
 	}
-	if drift := drifted(recorded, m.before); drift != "" {
+	if drift := byHand(recorded, m.before); drift != "" {
 		return refused("`bluegreen db accept` takes the schema as it is; or undo the change",
 			"the schema was changed by hand since the last deploy: %s", drift)
 	}

@@ -174,6 +174,18 @@ func TestWhatWasChangedByHandStopsADeployUntilItIsAccepted(t *testing.T) {
 	l.clean()
 }
 
+func TestPartitionsThatTheAppMakesAreNoChangeByHand(t *testing.T) {
+	l := newLab(t)
+	measures := "CREATE TABLE measures (taken date NOT NULL, place int NOT NULL) PARTITION BY RANGE (taken)"
+	first := l.release(measures)
+	l.deploy(first, nil)
+	pgtest.Exec(t, l.db.OwnerURL,
+		"CREATE TABLE measures_2026 PARTITION OF measures FOR VALUES FROM ('2026-01-01') TO ('2027-01-01') PARTITION BY LIST (place)",
+		"CREATE TABLE measures_2026_1 PARTITION OF measures_2026 FOR VALUES IN (1)")
+	l.deploy(l.release(measures, "ALTER TABLE measures ADD COLUMN value real"), first)
+	l.clean()
+}
+
 func TestSkippedMigrationsAreNotRun(t *testing.T) {
 	l := newLab(t)
 	w := l.work(l.release(users), nil)

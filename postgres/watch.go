@@ -115,7 +115,7 @@ func (d *Database) look(ctx context.Context) error {
 	if recorded == nil {
 		err = d.firstSight(now)
 	} else {
-		drift = drifted(recorded, now)
+		drift = byHand(recorded, now)
 	}
 	if err != nil {
 		return err
