@@ -35,9 +35,9 @@ test: need-go prepare ## install and start what the tests need, then vet, lint a
 go-test: need-go ## only the Go tests, with what is there
 ifeq ($(RACE),no)
 	@echo 'make: no C compiler, so the tests run without the race detector'
-	packages=$$(go list ./...) && CGO_ENABLED=0 go test -p 2 -timeout 12m $$(echo "$$packages" | grep -v "/conformance$$")
+	packages=$$(go list ./...) && CGO_ENABLED=0 go test -p 2 -timeout 20m $$(echo "$$packages" | grep -v "/conformance$$")
 else
-	packages=$$(go list ./...) && CGO_ENABLED=1 go test -race -p 2 -timeout 12m $$(echo "$$packages" | grep -v "/conformance$$")
+	packages=$$(go list ./...) && CGO_ENABLED=1 go test -race -p 2 -timeout 20m $$(echo "$$packages" | grep -v "/conformance$$")
 	CGO_ENABLED=0 go test -run Alloca ./proxy # the race detector allocates too
 endif
 
