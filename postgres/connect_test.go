@@ -40,7 +40,13 @@ func TestEachWayInWhichADatabaseIsNotThereIsToldPlainly(t *testing.T) {
 	}
 	same := func(*Options) {}
 	t.Run("wrong password", func(t *testing.T) {
-		check(t, func(o *Options) { replace("owner-secret", "wr0ngpass")(o); replace("app-secret", "wr0ngpass")(o) }, "the password is wrong", "28P01", "as "+db.Owner[:4])
+		wrong := func(o *Options) { replace("owner-secret", "wr0ngpass")(o); replace("app-secret", "wr0ngpass")(o) }
+		check(t, wrong, "the password is wrong", "28P01", "as "+db.Owner[:4])
+		l := labOn(t, db)
+		wrong(&l.options)
+		l.open()
+		_, err := l.do(switcher.KindBackup, nil, nil)
+		says(t, err, switcher.CodeFailed, "the password is wrong", "ALTER ROLE")
 	})
 	t.Run("missing database", func(t *testing.T) {
 		check(t, replace("/"+db.Name+"#", "/nowhere"), "does not exist", "3D000", "database nowhere")
@@ -56,7 +62,7 @@ func TestEachWayInWhichADatabaseIsNotThereIsToldPlainly(t *testing.T) {
 			}
 			defer conn.Close(t.Context())
 		}
-		check(t, same, "all of the server's connections are taken", "53300", "max_connections")
+		check(t, same, "all connections are taken: ", "53300", "max_connections")
 	})
 	t.Run("read-only", func(t *testing.T) {
 		pgtest.Exec(t, c.Superuser, "ALTER DATABASE "+db.Name+" SET default_transaction_read_only = on")

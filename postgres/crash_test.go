@@ -152,6 +152,9 @@ func TestAJobThatStillMigratesIsWaitedForAndOthersAreRemoved(t *testing.T) {
 	l.options.Jobs = attached
 	l.open()
 	got, err := l.d.Recover(t.Context(), &teller{})
+	if len(l.d.looks) == 0 {
+		t.Error("what the schema is to the releases is not looked at again")
+	}
 	if err != nil || !strings.Contains(got, "the migrations of c2 (r2) were applied") || attached.removed != "expand-op9-rehearsal" {
 		t.Errorf("%q %v, removed %q", got, err, attached.removed)
 	}

@@ -61,6 +61,10 @@ func (d *Database) backUpNow(ctx context.Context, w switcher.DatabaseWork) (stri
 		return "", err
 	}
 	d.fail("backup")
+	if err := d.canConnect(ctx); err != nil {
+		d.backedUp(ctx, err)
+		return "", err
+	}
 	made, err := d.backUp(ctx, reason, nil, w.Progress)
 	if err != nil {
 		return "", err
@@ -73,6 +77,19 @@ func (d *Database) backUpNow(ctx context.Context, w switcher.DatabaseWork) (stri
 		return "", err
 	}
 	return "backup " + made.ID + " was made and verified", nil
+}
+
+// canConnect says why the owner does not get in, and what to do; nil: they do, or
+// a command of the user's makes the backups, in its own way.
+func (d *Database) canConnect(ctx context.Context) error {
+	if len(d.options.Backup.Command) > 0 {
+		return nil
+	}
+	conn, err := d.asOwner(ctx, "")
+	if err == nil {
+		hangUp(conn)
+	}
+	return err
 }
 
 func (d *Database) verifyNewest(ctx context.Context, w switcher.DatabaseWork) (string, error) {

@@ -91,7 +91,7 @@ func byState(e *pgconn.PgError) (why, hint string) {
 	case noSuchDatabase:
 		return "the database does not exist", "create it, or correct its name in the URL; `bluegreen db backups` lists what could be restored"
 	case tooManySessions:
-		return "all of the server's connections are taken", "see who holds them in pg_stat_activity; use fewer, a pooler, or raise max_connections"
+		return "all connections are taken: " + e.Message, "see who holds them in pg_stat_activity; use fewer, a pooler, or raise max_connections"
 	case diskFull:
 		return "the server's disk is full", "make room there"
 	case notNow, shutDown, crashed:

@@ -111,6 +111,11 @@ func TestAGateThatWarnsOrIsOffStopsNothing(t *testing.T) {
 		if told := l.teller.has("warn: block column_dropped public.users.email"); told != (mode == GateWarn) {
 			t.Errorf("%s: %s", mode, l.teller)
 		}
+		// Nor does it stop a rollback to the release before.
+		want := map[GateMode]switcher.SchemaVerdict{GateWarn: switcher.SchemaData, GateOff: switcher.SchemaPass}[mode]
+		if fit, err := l.d.Fit(t.Context(), first.ID); err != nil || fit.Verdict() != want || len(fit.Stopping()) > 0 {
+			t.Errorf("%s: %+v %v", mode, fit, err)
+		}
 	}
 }
 

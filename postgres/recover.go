@@ -13,6 +13,7 @@ import (
 
 // Recover implements switcher.Database.
 func (d *Database) Recover(ctx context.Context, t switcher.Teller) (string, error) {
+	defer d.lookAgain()                   // while there is a journal nothing is seen
 	said, err := d.recoverRestore(ctx, t) // before scratch databases are removed
 	if err != nil {
 		return "", err

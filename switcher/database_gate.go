@@ -124,11 +124,11 @@ func (a *App) schemaGate(ctx context.Context, to Colour, allowed *Allowance) Gat
 	var accepted []string
 	for _, finding := range g.Findings {
 		if finding.Allowed != "" {
-			accepted = append(accepted, finding.ID(fit.Plan))
+			accepted = append(accepted, fmt.Sprintf("%s (%s)", finding.ID(fit.Plan), finding.Allowed))
 		}
 	}
 	if len(accepted) > 0 {
-		g.Text += fmt.Sprintf(", but for what was accepted (%s): %s", allowed.Reason, strings.Join(accepted, ", "))
+		g.Text += ", but for what was accepted: " + strings.Join(accepted, ", ")
 	}
 	return g
 }

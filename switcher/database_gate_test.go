@@ -52,6 +52,21 @@ func TestASwitchNeedsACandidateThatCanLiveWithTheSchema(t *testing.T) {
 	})
 }
 
+func TestWhatWasAcceptedBeforeNeedsNotBeAcceptedAgain(t *testing.T) {
+	inLabWithDatabase(t, func(l *lab, db *base) {
+		l.deploy("a")
+		l.deploy("b")
+		before := broken("p1")
+		before.Findings[0].Allowed = "nobody reads it"
+		db.change(func(b *base) { b.fits["r2"] = before })
+		plan, err := l.app.Plan(t.Context(), SwitchRequest{})
+		if err != nil || !plan.Possible || !strings.HasSuffix(plan.Gates[1].Text, "but for what was accepted: "+brokenID+" (nobody reads it)") {
+			t.Errorf("plan = %+v, %v", plan, err)
+		}
+		l.must(l.app.Switch("maria@host", SwitchRequest{}))
+	})
+}
+
 func TestWhatCannotBeComparedStopsUntilThatIsAccepted(t *testing.T) {
 	inLabWithDatabase(t, func(l *lab, db *base) {
 		l.deploy("a")
