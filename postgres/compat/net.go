@@ -135,6 +135,8 @@ func explains(f switcher.SchemaFinding, e entry, own, parent, line string) bool 
 		return false
 	case strings.HasPrefix(line, "CONSTRAINT ") && strings.HasPrefix(object, own+".") && mentions(f.What, strings.Fields(line)[1]):
 		return true // it has another name
+	case f.Code == "column_renamed" && strings.HasPrefix(object, own+".") && inside(line) && strings.HasSuffix(f.What, " is renamed to "+identifier.FindString(line)):
+		return true // the same line with another name: NOT NULL is not new in it
 	case object == own && e.kind == "TABLE" && inside(line):
 		return whole.MatchString(f.Code)
 	case object == own:

@@ -67,6 +67,10 @@ func TestALineThatDisappearsFromADumpBlocksUnlessAFindingTellsWhy(t *testing.T) 
 		{"a column dropped, told", strings.Replace(dumped, "    email text,\n", "", 1), []switcher.SchemaFinding{finding("column_dropped", "public.users.email")}, ""},
 		{"a column dropped, another told", strings.Replace(dumped, "    email text,\n", "", 1), []switcher.SchemaFinding{finding("column_dropped", "public.users.id")}, "public.users"},
 		{"a column dropped, a grant told", strings.Replace(dumped, "    email text,\n", "", 1), []switcher.SchemaFinding{finding("grants_changed", "public.users")}, "public.users"},
+		{"a column renamed", strings.Replace(dumped, "    id integer NOT NULL,\n", "    number integer NOT NULL,\n", 1), []switcher.SchemaFinding{
+			{Code: "column_renamed", Object: "public.users.id", What: "column public.users.id is renamed to number"}}, ""},
+		{"a column renamed, another told", strings.Replace(dumped, "    email text,\n", "    email text,\n    number integer NOT NULL,\n", 1), []switcher.SchemaFinding{
+			{Code: "column_renamed", Object: "public.users.id", What: "column public.users.id is renamed to key"}}, "public.users"},
 		{"a column added", strings.Replace(dumped, "    email text,\n", "    email text,\n    name text,\n", 1), nil, ""},
 		{"a constraint dropped", strings.Replace(dumped, "    email text,\n    CONSTRAINT users_id CHECK ((id > 0))\n", "    email text\n", 1), nil, "public.users"},
 		{"a grant gone", strings.Replace(dumped, "GRANT SELECT ON TABLE public.users TO app;", "", 1), nil, "public.users"},
