@@ -80,12 +80,14 @@ func TestAContractIsJudgedByTheReleaseThatRunsAndEndsTheWayBack(t *testing.T) {
 	l.deploy(first, nil)
 	second := l.release(users, "ALTER TABLE users ADD COLUMN a int")
 	l.deploy(second, first)
-	l.jobs.steps[second.ImageID+"/contract"] = []string{"ALTER TABLE users DROP COLUMN email"}
-	_, err := l.do(switcher.KindContract, second, second)
+	third := l.release(users, "ALTER TABLE users ADD COLUMN a int") // stops using email, and migrates nothing
+	l.deploy(third, second)
+	l.jobs.steps[third.ImageID+"/contract"] = []string{"ALTER TABLE users DROP COLUMN email"}
+	_, err := l.do(switcher.KindContract, third, third)
 	says(t, err, switcher.CodeRefused, "public.users.email")
 	refusal := err.(*switcher.Error)
-	w := l.work(second, second)
-	w.Request.Reason = "second does not read it"
+	w := l.work(third, third)
+	w.Request.Reason = "third does not read it"
 	for _, f := range refusal.Findings {
 		if f.Stops() {
 			w.Request.Allow = append(w.Request.Allow, f.ID(refusal.Plan))
@@ -97,12 +99,12 @@ func TestAContractIsJudgedByTheReleaseThatRunsAndEndsTheWayBack(t *testing.T) {
 	if !l.teller.has("verdict: 1 accepted") {
 		t.Errorf("what was accepted is counted otherwise:\n%s", l.teller)
 	}
-	for id, fits := range map[string]bool{first.ID: false, second.ID: true} {
+	for id, fits := range map[string]bool{first.ID: false, second.ID: false, third.ID: true} {
 		if fit, err := l.d.Fit(t.Context(), id); err != nil || (fit.Verdict() != switcher.SchemaBlock) != fits {
 			t.Errorf("%s: %+v %v", id, fit, err)
 		}
 	}
-	if text, err := l.do(switcher.KindContract, second, second); err != nil || !strings.Contains(text, "nothing to migrate") {
+	if text, err := l.do(switcher.KindContract, third, third); err != nil || !strings.Contains(text, "nothing to migrate") {
 		t.Errorf("again: %q %v", text, err)
 	}
 	l.clean()

@@ -188,7 +188,10 @@ func (m *migration) record(s *catalog.Schema) error {
 	if err := m.mark("record"); err != nil {
 		return err
 	}
-	return m.d.recordRelease(s, m.phase, m.DatabaseWork)
+	if err := m.d.recordRelease(s, m.phase, m.DatabaseWork); err != nil || m.phase != contract {
+		return err
+	}
+	return m.d.unaccept(m.accepted)
 }
 
 func (m *migration) mark(step string) error {

@@ -269,6 +269,25 @@ func (d *Database) accept(accepted map[string]string) error {
 		clear(all)
 	}
 	maps.Copy(all, accepted)
+	return d.putAllowed(all)
+}
+
+// unaccept forgets what was accepted for the release that runs, once what it needs
+// was moved: an earlier one may have needed the same schema, and what a contract
+// took from it.
+func (d *Database) unaccept(accepted map[string]string) error {
+	if len(accepted) == 0 {
+		return nil
+	}
+	all, err := d.allowed()
+	if err != nil {
+		return err
+	}
+	maps.DeleteFunc(all, func(id, _ string) bool { _, is := accepted[id]; return is })
+	return d.putAllowed(all)
+}
+
+func (d *Database) putAllowed(all map[string]string) error {
 	content, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
 		return err
