@@ -2,10 +2,15 @@ package compat
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sofiacall.com/bluegreen/postgres/catalog"
 )
+
+// watching are extensions that show what the server does. No release needs one
+// to work, and a database restored by a role that may not create them lacks them.
+var watching = []string{"pg_stat_statements", "pg_stat_kcache", "pg_qualstats", "pg_wait_sampling", "pg_buffercache", "pg_freespacemap", "pg_visibility", "pgstattuple", "pageinspect", "amcheck"}
 
 func (c *comparer) extensions() {
 	none := func(catalog.Extension) uint32 { return 0 }
@@ -14,6 +19,9 @@ func (c *comparer) extensions() {
 		switch {
 		case p.old == nil:
 			c.pass("extension_added", p.to, fmt.Sprintf("extension %s is new", p.to))
+			continue
+		case p.new == nil && slices.Contains(watching, name):
+			c.warn("extension_dropped", name, fmt.Sprintf("extension %s is dropped", name), "whoever watches the server with it sees nothing any more")
 			continue
 		case p.new == nil:
 			c.block("extension_dropped", name, fmt.Sprintf("extension %s is dropped", name), "its functions, types and operators are gone (42883, 42704)", "drop it as a contract step")
