@@ -57,3 +57,21 @@ func TestACopyIsMadeWithTheSettingsAndGrantsOfTheLiveDatabase(t *testing.T) {
 	l.deploy(l.release(append(l.jobs.steps[first.ImageID], "ALTER TABLE users ADD COLUMN a int")...), first)
 	l.clean()
 }
+
+func TestRowsThatAMigrationChangesAreTold(t *testing.T) {
+	l := newLab(t)
+	plans := "CREATE TABLE plans (code text PRIMARY KEY, label text); INSERT INTO plans VALUES ('free', 'Free'), ('pro', 'Pro')"
+	first := l.release(users, plans)
+	l.deploy(first, nil)
+	added := "INSERT INTO plans VALUES ('team', 'Team'); ALTER TABLE plans ADD COLUMN seats int; UPDATE plans SET seats = 3"
+	second := l.release(users, plans, added)
+	l.deploy(second, first)
+	if l.teller.has("rows_changed") {
+		t.Error(l.teller)
+	}
+	l.deploy(l.release(users, plans, added, "UPDATE plans SET code = 'gratis' WHERE code = 'free'"), second)
+	if !l.teller.has("rows_changed public.plans") || !l.teller.has("1 of 3 rows") {
+		t.Error(l.teller)
+	}
+	l.clean()
+}

@@ -13,6 +13,7 @@ import (
 
 	"sofiacall.com/bluegreen/postgres/backup"
 	"sofiacall.com/bluegreen/postgres/catalog"
+	"sofiacall.com/bluegreen/postgres/compat"
 	"sofiacall.com/bluegreen/switcher"
 )
 
@@ -189,6 +190,10 @@ func (r *rehearsal) perform(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	rows, err := catalog.ReadRows(ctx, conn, r.before, m.bookkeeping())
+	if err != nil {
+		return explain(ctx, err, "looking at", conn.Config())
+	}
 	seen, err := r.watched(ctx, conn)
 	if err != nil {
 		return err
@@ -196,10 +201,15 @@ func (r *rehearsal) perform(ctx context.Context) error {
 	if r.after, err = readSchema(ctx, conn); err != nil {
 		return err
 	}
+	rowsAfter, err := catalog.ReadRows(ctx, conn, r.after, m.bookkeeping())
+	if err != nil {
+		return explain(ctx, err, "looking at", conn.Config())
+	}
 	r.lend(r.after)
 	if r.found, err = statements.again(ctx, r); err != nil {
 		return err
 	}
+	r.found = append(r.found, compat.Rows(rows, rowsAfter)...)
 	r.found = append(r.found, seen.Findings(r.before, r.after, r.lockOptions())...)
 	if r.dumpAfter, err = m.d.backups.DumpSchema(ctx, r.server); err != nil {
 		return err

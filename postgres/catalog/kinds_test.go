@@ -50,7 +50,8 @@ func TestEveryKindOfObjectIsSeenWithAllThatIsKnownOfIt(t *testing.T) {
 	pgtest.Exec(t, d.SuperuserURL, as(d, `ALTER DATABASE :database SET work_mem = '9MB'; CREATE INDEX odd ON plans (name) NULLS NOT DISTINCT;
 		ALTER FUNCTION dice() LEAKPROOF; SELECT nextval('counter');
 		CREATE DOMAIN name AS text NOT NULL; CREATE POLICY open ON plans USING (true); CREATE RULE quiet AS ON INSERT TO totals DO INSTEAD NOTHING;
-		CREATE FUNCTION whole() RETURNS plans LANGUAGE sql AS 'SELECT * FROM plans LIMIT 1' `))
+		CREATE FUNCTION whole() RETURNS plans LANGUAGE sql AS 'SELECT * FROM plans LIMIT 1';
+		CREATE FUNCTION lower(varchar) RETURNS text LANGUAGE sql AS 'SELECT 1' `))
 	s := read(t, d.SuperuserURL)
 	for _, field := range empty(reflect.ValueOf(*s)) {
 		switch field {
@@ -143,6 +144,18 @@ func TestTheCatalogIsReadWhileOthersChangeIt(t *testing.T) {
 	for range 20 {
 		if _, err := Read(t.Context(), pgtest.Connect(t, d.OwnerURL)); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+func TestASequenceThatHasGivenNothingSinceItWasSetIsKnownByWhereItGoesOn(t *testing.T) {
+	d := rich(t)
+	pgtest.Exec(t, d.OwnerURL, "CREATE SEQUENCE \"Fresh one\"", "CREATE SEQUENCE ahead; SELECT nextval('ahead'); ALTER SEQUENCE ahead RESTART WITH 1000",
+		"CREATE SEQUENCE back; SELECT nextval('back'); ALTER SEQUENCE back RESTART", "CREATE SEQUENCE down INCREMENT -2; SELECT setval('down', -9, false)")
+	s := read(t, d.OwnerURL)
+	for name, want := range map[string]int64{`public."Fresh one"`: 0, "public.ahead": 999, "public.back": 0, "public.down": -7} {
+		if got := s.Sequences[name].Last; got != want {
+			t.Errorf("%s has given %d, want %d", name, got, want)
 		}
 	}
 }

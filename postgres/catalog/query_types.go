@@ -26,7 +26,9 @@ var rangesQuery = `SELECT ` + typeFields + `, concat_ws(' ', 'subtype', format_t
 	fromTypes("r") + ` JOIN pg_range r ON r.rngtypid = t.oid`
 
 // The body is in Go for what follows from the text of it.
-var functionsQuery = `SELECT p.oid::regprocedure::text AS _key, p.oid::int8, p.prokind AS kind, quote_ident(n.nspname) || '.' || quote_ident(p.proname) AS name,
+var functionsQuery = `SELECT p.oid::regprocedure::text AS _key, p.oid::int8, p.prokind AS kind,
+	EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname AND b.pronargs = p.pronargs) AS shadows,
+	quote_ident(n.nspname) || '.' || quote_ident(p.proname) AS name,
 	pg_get_userbyid(p.proowner) AS owner,
 	(SELECT coalesce(jsonb_agg(jsonb_build_object('mode', coalesce(p.proargmodes[position], 'i'), 'name', p.proargnames[position], 'type', format_type(type, NULL),
 		'default', CASE WHEN p.pronargdefaults > 0 THEN pg_get_function_arg_default(p.oid, position::int) END) ORDER BY position), '[]')

@@ -29,15 +29,16 @@ func Read(ctx context.Context, conn Beginner) (*Schema, error) {
 	for attempt := 1; ; attempt++ {
 		s, err := readOnce(ctx, conn)
 		var refused *pgconn.PgError
-		if err == nil || attempt == attempts || !errors.As(err, &refused) || refused.Code != internalError {
+		if err == nil || attempt == attempts || !errors.As(err, &refused) || refused.Code != internalError && refused.Code != undefinedTable {
 			return s, err
 		}
 	}
 }
 
 const (
-	attempts      = 10
-	internalError = "XX000" // cache lookup failed
+	attempts       = 10
+	internalError  = "XX000" // cache lookup failed
+	undefinedTable = "42P01"
 )
 
 func readOnce(ctx context.Context, conn Beginner) (*Schema, error) {
@@ -128,6 +129,10 @@ func readIn(ctx context.Context, tx pgx.Tx) (*Schema, error) {
 		r.add(query, texts(&s.Local))
 	}
 	if err := r.run(ctx, tx); err != nil {
+		return nil, err
+	}
+
+	if err := s.restarted(ctx, tx); err != nil {
 		return nil, err
 	}
 

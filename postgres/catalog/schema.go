@@ -203,7 +203,7 @@ type Sequence struct {
 	Increment int64   `json:"increment"`
 	Cycle     bool    `json:"cycle,omitempty"`
 	OwnedBy   string  `json:"owned_by,omitempty"`        // table.column
-	Last      int64   `json:"last,omitempty" digest:"-"` // pg_sequence_last_value; 0: none yet, or not for us to see
+	Last      int64   `json:"last,omitempty" digest:"-"` // value given last, or that before the one which a restart has set; 0: none yet, or not for us to see
 	Grants    []Grant `json:"grants,omitempty"`
 }
 
@@ -259,8 +259,9 @@ type Function struct {
 	SecurityDefiner bool       `json:"security_definer,omitempty"`
 	Leakproof       bool       `json:"leakproof,omitempty"`
 	Parallel        string     `json:"parallel"`
-	Settings        []string   `json:"settings,omitempty"`  // proconfig
-	Aggregate       string     `json:"aggregate,omitempty"` // definition of an aggregate's parts
+	Settings        []string   `json:"settings,omitempty"`           // proconfig
+	Aggregate       string     `json:"aggregate,omitempty"`          // definition of an aggregate's parts
+	Shadows         bool       `json:"shadows,omitempty" digest:"-"` // the server has a function of its name with as many arguments
 	Grants          []Grant    `json:"grants,omitempty"`
 }
 

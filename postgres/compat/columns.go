@@ -183,9 +183,13 @@ func (c *comparer) ambiguous(table, column string) {
 	}
 	for _, name := range sorted(c.old.Functions) {
 		f := c.old.Functions[name]
-		if f.Language == "plpgsql" && slices.ContainsFunc(f.Arguments, func(a catalog.Argument) bool { return a.Name == column }) {
+		if in := inputs(f); len(in) == 1 && c.equal(in[0].Type, table) && strings.HasSuffix(f.Name, "."+column) {
+			c.data("name_ambiguous", table+"."+column, fmt.Sprintf("function %s is called like the column", name),
+				"a statement that has it computed as if it were a column finds the column instead", "give the column another name")
+		}
+		if (f.Language == "plpgsql" || f.Language == "sql") && slices.ContainsFunc(f.Arguments, func(a catalog.Argument) bool { return a.Name == column }) {
 			c.data("name_ambiguous", table+"."+column, fmt.Sprintf("function %s has an argument %s too", name, column),
-				fmt.Sprintf("it fails where it names that in a statement on %s (42702)", table), "give the column another name, or qualify the argument in the function first")
+				fmt.Sprintf("where it names that in a statement on %s it means the column, or fails (42702)", table), "give the column another name, or qualify the argument in the function first")
 		}
 	}
 	var others []string
@@ -302,6 +306,13 @@ func (c *comparer) filling(object string, old, new catalog.Column) {
 	}
 	if new.Default != old.Default {
 		c.defaultUsable(object, new)
+	}
+	if (old.Identity == "") != (new.Identity == "") {
+		for _, name := range sorted(c.new.Sequences) {
+			if c.new.Sequences[name].OwnedBy == object {
+				c.pass("sequence_of_column", name, fmt.Sprintf("sequence %s is that of an identity column, or no longer", name))
+			}
+		}
 	}
 }
 

@@ -63,6 +63,7 @@ func Compare(old, new *catalog.Schema, o Options) []switcher.SchemaFinding {
 	c.settings()
 	c.names()
 	c.grants("database", "database", old.Grants, new.Grants)
+	c.definers()
 	c.others()
 	c.whole()
 	order(c.findings)

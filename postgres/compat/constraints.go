@@ -2,6 +2,7 @@ package compat
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -68,6 +69,15 @@ func (t target) isNew(columns []string) bool {
 	return len(columns) > 0
 }
 
+// leavesOut reports whether rows of the running version refer to nothing by a
+// foreign key: a column of it is new and empty.
+func (t target) leavesOut(k catalog.Constraint) bool {
+	return !strings.Contains(k.Definition, " MATCH FULL") && slices.ContainsFunc(k.Columns, func(name string) bool {
+		column, ok := t.added[name]
+		return ok && column.Default == "" && column.Identity == "" && column.Generated == ""
+	})
+}
+
 // apart reports whether rows that leave one of the columns out never meet: it is
 // new, and empty or different each time.
 func (t target) apart(columns []string, nullsMeet bool) bool {
@@ -99,9 +109,14 @@ func (c *comparer) constraintAdded(table, name string, k catalog.Constraint, on 
 	case "c":
 		c.checkAdded(object, what, k, on)
 	case "f":
-		if on.isNew(k.Columns) {
+		if on.isNew(k.Columns) || on.leavesOut(k) {
 			c.pass("constraint_added", object, what)
-			c.referenced(object, k, table)
+			if _, old := c.old.Tables[k.References]; old {
+				c.referenced(object, k, table)
+			}
+			if !on.leavesOut(k) {
+				c.data("foreign_key_added", object, what, "INSERTs of the running version fail unless it refers to the default (23503)", "add the column without a default, or see that the row is there first")
+			}
 			return
 		}
 		c.block("foreign_key_added", object, what, "the running version may write rows that refer to nothing (23503), also while the constraint is NOT VALID, and can no longer delete rows that are referred to",
@@ -186,6 +201,8 @@ func translated(c *comparer, names []string) []string {
 	return to
 }
 
+func sameSet(a, b []string) bool { return len(a) == len(b) && subset(a, b) }
+
 func subset(some, all []string) bool {
 	for _, name := range some {
 		if !slices.Contains(all, name) {
@@ -251,6 +268,12 @@ func (c *comparer) constraint(table string, p pair[catalog.Constraint], on targe
 		c.foreignKey(object, what, old, new)
 	case c.equal(plainKey(old), plainKey(new)):
 		c.deferral(object, what, old, new)
+	case old.Kind != "x" && c.equal(strings.Replace(plainKey(old), " NULLS NOT DISTINCT", "", 1), plainKey(new)):
+		c.data("unique_loosened", object, what, "rows with NULL in it may come twice, which the running version may rely on not to exist", "write no such rows before the release that relies on it is out of use")
+		c.deferral(object, what, old, new)
+	case old.Kind == new.Kind && old.Kind != "x" && strings.Contains(old.Definition, " NULLS NOT") == strings.Contains(new.Definition, " NULLS NOT") && !strings.Contains(new.Definition, "WITHOUT OVERLAPS") && sameSet(translated(c, old.Columns), new.Columns):
+		c.warn("unique_reordered", object, what, "it keeps the same rows apart; statements that used its index may become slow")
+		c.deferral(object, what, old, new)
 	case old.Kind == "u" || old.Kind == "p" || old.Kind == "x":
 		c.block("unique_changed", object, what, "ON CONFLICT of the running version fails (42P10), or rows that it writes are refused (23505)", "add the new one beside it, and drop the old one as a contract step")
 	case !c.equal(old.Definition, new.Definition):
@@ -306,6 +329,12 @@ func (c *comparer) deferral(object, what string, old, new catalog.Constraint) {
 	}
 }
 
+var setColumns = regexp.MustCompile(` ON DELETE SET (?:NULL|DEFAULT) \((.*?)\)`)
+
+// nulled are the columns that a foreign key sets when what they refer to goes,
+// where these are not all.
+func nulled(k catalog.Constraint) string { return setColumns.FindString(k.Definition) }
+
 func (c *comparer) foreignKey(object, what string, old, new catalog.Constraint) {
 	c.deferral(object, what, old, new)
 	blank := func(k catalog.Constraint) string {
@@ -324,6 +353,9 @@ func (c *comparer) foreignKey(object, what string, old, new catalog.Constraint) 
 		c.block("foreign_key_changed", object, what, "the running version may write rows that it refuses (23503)", "add the new one when every running version keeps it")
 		return
 	}
+	if a, b := nulled(old), nulled(new); old.OnDelete == new.OnDelete && !c.equal(a, b) {
+		c.block("foreign_key_action", object, what, "a delete by the running version sets other columns, which may be NOT NULL (23502) or lose what it reads", "set the same columns")
+	}
 	for _, action := range []struct{ event, from, to string }{{"delete", old.OnDelete, new.OnDelete}, {"update", old.OnUpdate, new.OnUpdate}} {
 		refuses := action.to == "a" || action.to == "r"
 		switch {
@@ -337,7 +369,7 @@ func (c *comparer) foreignKey(object, what string, old, new catalog.Constraint) 
 	}
 	if strings.HasSuffix(old.Definition, " NOT ENFORCED") && !strings.HasSuffix(new.Definition, " NOT ENFORCED") {
 		c.block("foreign_key_changed", object, what, "the running version may write rows that it refuses (23503)", "enforce it when every running version keeps it")
-	} else if !old.Valid && new.Valid {
+	} else if old.Valid != new.Valid {
 		c.pass("constraint_changed", object, what)
 	}
 }

@@ -16,6 +16,7 @@ import (
 // change is a case of the corpus: a change of the schema, and what the old
 // version is expected to make of it.
 type change struct {
+	base       string // its directory
 	file, name string
 	expect     []string // verdict, and then the code and object of a finding
 	falseBlock string   // why a block is right although the workload passes
@@ -26,9 +27,13 @@ type change struct {
 // corpus reads all cases.
 func corpus(t *testing.T) []change {
 	t.Helper()
-	files, err := filepath.Glob("testdata/corpus/*.sql")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no corpus", err)
+	var files []string
+	for _, base := range bases {
+		own, err := filepath.Glob(base + "/corpus/*.sql")
+		if err != nil || len(own) == 0 {
+			t.Fatal("no corpus of", base, err)
+		}
+		files = append(files, own...)
 	}
 	var cases []change
 	for _, file := range files {
@@ -37,7 +42,7 @@ func corpus(t *testing.T) []change {
 			t.Fatal(err)
 		}
 		for _, part := range strings.Split("\n"+string(text), "\n-- case: ")[1:] {
-			cases = append(cases, parseChange(t, filepath.Base(file), part))
+			cases = append(cases, parseChange(t, file, part))
 		}
 	}
 	return cases
@@ -46,7 +51,7 @@ func corpus(t *testing.T) []change {
 func parseChange(t *testing.T, file, text string) change {
 	t.Helper()
 	name, body, _ := strings.Cut(text, "\n")
-	c := change{file: file, name: name, sections: map[string]string{}}
+	c := change{base: filepath.Dir(filepath.Dir(file)), file: strings.TrimSuffix(filepath.Base(file), ".sql"), name: name, sections: map[string]string{}}
 	section := "change"
 	for _, line := range strings.Split(body, "\n") {
 		key, value, _ := strings.Cut(strings.TrimPrefix(line, "-- "), ":")
@@ -108,18 +113,22 @@ type figures struct {
 // what fails, or finds something else, must have been told.
 func TestTheCorpusOfSchemaChangesIsJudgedAsTheOldVersionFindsIt(t *testing.T) {
 	cluster := pgtest.Start(t)
-	lab := newLab(t, cluster)
+	labs := newLabs(t, cluster)
 	f := &figures{verdicts: map[switcher.SchemaVerdict]int{}}
 	t.Run("cases", func(t *testing.T) {
 		for i, c := range corpus(t) {
-			t.Run(strings.TrimSuffix(c.file, ".sql")+"/"+c.name, func(t *testing.T) {
+			t.Run(filepath.Base(c.base)+"/"+c.file+"/"+c.name, func(t *testing.T) {
 				t.Parallel()
+				lab := labs[c.base]
 				bench := <-lab.benches
 				defer func() { lab.benches <- bench }()
 				lab.judge(t, bench, i, c, f)
 			})
 		}
 	})
+	for _, lab := range labs {
+		lab.restores(t)
+	}
 	f.report(t)
 }
 

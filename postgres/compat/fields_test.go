@@ -18,7 +18,7 @@ var untold = []string{
 	"Constraints.Columns", "Constraints.References", "Constraints.OnUpdate", "Constraints.OnDelete", "Constraints.Index", // parts of Definition
 	"Constraints.Valid", "Constraints.Deferrable", "Constraints.Deferred",
 	"Indexes.Method", "Indexes.Columns", "Indexes.Include", "Indexes.Predicate", "Indexes.Unique", "Indexes.NullsNotDistinct", "Indexes.Primary", "Indexes.Exclusion",
-	"Indexes.Constraint", "Triggers.Function", ".Grantable", "Functions.Stars", "Functions.Name", "Arguments.Name", "Arguments.Mode", "Sequences.Last", "Views.Populated",
+	"Indexes.Constraint", "Triggers.Function", ".Grantable", "Functions.Stars", "Functions.Name", "Functions.Shadows", "Arguments.Name", "Arguments.Mode", "Sequences.Last", "Views.Populated",
 	"Tables.Inherits", // of a partition: PartitionOf
 }
 

@@ -66,6 +66,10 @@ func (c *comparer) functionAdded(name string, f catalog.Function) {
 			"a call of the running version is ambiguous and fails (42725), or reaches the new one", "give the new function another name, or at least one argument more without a default")
 		return
 	}
+	if namespace, _ := split(f.Name); f.Shadows && slices.Contains(c.searchPath(c.new), namespace) {
+		c.data("function_shadows", name, what+", and named like one of the server's", "calls of that by the running version reach it where its arguments are a closer match", "give it another name")
+		return
+	}
 	c.pass("function_added", name, what)
 }
 
@@ -85,11 +89,12 @@ func (c *comparer) sameCall(old, new string) bool {
 // takes text wherever the new one takes something else, and as many.
 func textBefore(old, new catalog.Function) bool {
 	a, b := inputs(old), inputs(new)
-	if len(a) != len(b) || slices.ContainsFunc(slices.Concat(a, b), func(g catalog.Argument) bool { return g.Mode == "v" || g.Default != "" }) {
+	if len(a) != len(b) || slices.ContainsFunc(slices.Concat(a, b), func(g catalog.Argument) bool { return g.Default != "" }) {
 		return false
 	}
 	for i := range a {
-		if a[i].Type != b[i].Type && a[i].Type != "text" {
+		isText := a[i].Type == "text" || a[i].Mode == "v" && a[i].Type == "text[]"
+		if a[i].Mode != b[i].Mode || a[i].Type != b[i].Type && !isText {
 			return false
 		}
 	}
@@ -178,7 +183,7 @@ func (c *comparer) function(name string, old, new catalog.Function) {
 	a, b := old, new
 	for _, f := range []*catalog.Function{&a, &b} {
 		f.OID, f.Kind, f.Name, f.Owner, f.Arguments, f.Result, f.Language, f.Body, f.Stars, f.Volatility, f.Strict = 0, "", "", "", nil, "", "", "", nil, "", false
-		f.SecurityDefiner, f.Leakproof, f.Parallel, f.Settings, f.Aggregate, f.Grants = false, false, "", nil, "", nil
+		f.SecurityDefiner, f.Leakproof, f.Parallel, f.Settings, f.Aggregate, f.Shadows, f.Grants = false, false, "", nil, "", false, nil
 	}
 	c.rest("function", name, a, b)
 }
@@ -206,7 +211,7 @@ func (c *comparer) arguments(name string, old, new []catalog.Argument) {
 		case a.Default == "":
 			c.extended(name, what)
 		default:
-			c.warn("default_changed", name, what+" has another default", "calls that do not give it mean something else")
+			c.data("default_changed", name, what+" has another default", "calls that do not give it mean something else", "make the new one beside it under another name, if the running version relies on the old one")
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,39 +17,54 @@ import (
 	"sofiacall.com/bluegreen/postgres/compat"
 )
 
-const base = "corpus_base"
+// bases are the directories of the bases, each with base.sql, the old version's
+// workload.sql and a corpus of changes.
+var bases = []string{"testdata", "testdata/saas"}
 
 // lab makes the places where changes are tried. Most are in a transaction that is
 // rolled back, two at a time in a copy of the base each; the others, in a
 // database of their own.
 type lab struct {
 	cluster    *pgtest.Cluster
+	base       string // database
 	workload   []string
 	schema     *catalog.Schema // of the base
 	expected   []outcome       // of the workload on the base
 	schemaDump string          // of the base
+	rows       catalog.Rows    // of the base
 	benches    chan string     // databases that are free
 }
 
-func newLab(t *testing.T, cluster *pgtest.Cluster) *lab {
+// newLabs makes a lab for each base.
+func newLabs(t *testing.T, cluster *pgtest.Cluster) map[string]*lab {
+	t.Helper()
+	pgtest.Exec(t, cluster.Superuser,
+		"CREATE ROLE corpus_owner", "CREATE ROLE corpus_other", "CREATE ROLE corpus_staff", "CREATE ROLE corpus_app LOGIN PASSWORD 'app' IN ROLE corpus_staff")
+	labs := map[string]*lab{}
+	for _, directory := range bases {
+		labs[directory] = newLab(t, cluster, directory)
+	}
+	return labs
+}
+
+func newLab(t *testing.T, cluster *pgtest.Cluster, directory string) *lab {
 	t.Helper()
 	read := func(name string) string {
-		text, err := os.ReadFile("testdata/" + name)
+		text, err := os.ReadFile(filepath.Join(directory, name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(text)
 	}
-	pgtest.Exec(t, cluster.Superuser,
-		"CREATE ROLE corpus_owner", "CREATE ROLE corpus_other", "CREATE ROLE corpus_staff", "CREATE ROLE corpus_app LOGIN PASSWORD 'app' IN ROLE corpus_staff",
-		"CREATE DATABASE "+base)
-	l := &lab{cluster: cluster, workload: statements(read("workload.sql")), benches: make(chan string, 2)}
+	base := "corpus_base_" + filepath.Base(directory)
+	pgtest.Exec(t, cluster.Superuser, "CREATE DATABASE "+base)
+	l := &lab{cluster: cluster, base: base, workload: statements(read("workload.sql")), benches: make(chan string, 2)}
 	config := l.config(t, base)
 	pgtest.Exec(t, config.ConnString(), statements(read("base.sql"))...)
 	p := l.database(t, base)
 	defer p.close()
 	l.schema = p.schema(t)
-	l.schemaDump = l.dump(t, base, 0)
+	l.schemaDump, l.rows = l.dump(t, base, 0), p.rows(t, l.schema)
 	early := p.session(t)
 	for _, o := range early.run(t, early.prepare(t, l.workload)) {
 		if o.failed != "" {
@@ -63,6 +79,20 @@ func newLab(t *testing.T, cluster *pgtest.Cluster) *lab {
 		l.benches <- name
 	}
 	return l
+}
+
+// restores has the base dumped and restored: to a catalog it is to be the same.
+func (l *lab) restores(t *testing.T) {
+	t.Helper()
+	name, archive := l.base+"_restored", filepath.Join(t.TempDir(), "dump")
+	l.cluster.Run(t, "pg_dump", "--format=custom", "--file", archive, "--dbname", l.config(t, l.base).ConnString())
+	pgtest.Exec(t, l.cluster.Superuser, "CREATE DATABASE "+name+" TEMPLATE template0")
+	l.cluster.Run(t, "pg_restore", "--exit-on-error", "--dbname", l.config(t, name).ConnString(), archive)
+	p := l.database(t, name)
+	defer p.close()
+	if restored := p.schema(t); restored.Digest() != l.schema.Digest() {
+		t.Errorf("%s differs when it is restored: %v", l.base, compat.Compare(l.schema, restored, compat.Options{}))
+	}
 }
 
 // config is of a connection of the superuser.
@@ -82,14 +112,14 @@ func (l *lab) config(t *testing.T, database string) *pgx.ConnConfig {
 
 // alone are changes that a transaction does not take, or that only new
 // connections notice.
-var alone = regexp.MustCompile(`CONCURRENTLY|VACUUM|ALTER (DATABASE|ROLE)|ON DATABASE|ADD VALUE|BEGIN;|SEQUENCE invoice (MAXVALUE|INCREMENT)|REINDEX`)
+var alone = regexp.MustCompile(`CONCURRENTLY|VACUUM|ALTER (DATABASE|ROLE)|ON DATABASE|ADD VALUE|BEGIN;|ALTER SEQUENCE|REINDEX`)
 
 func (l *lab) judge(t *testing.T, bench string, number int, c change, f *figures) {
 	dumped := l.dumps(number)
 	var p *place
 	if dumped || alone.MatchString(c.sections["change"]+c.sections["fails"]+c.sections["setup"]) {
 		name := fmt.Sprintf("corpus_%d", number)
-		pgtest.Exec(t, l.cluster.Superuser, "CREATE DATABASE "+name+" TEMPLATE "+base)
+		pgtest.Exec(t, l.cluster.Superuser, "CREATE DATABASE "+name+" TEMPLATE "+l.base)
 		defer pgtest.Exec(t, l.cluster.Superuser, "DROP DATABASE "+name+" WITH (FORCE)")
 		p = l.database(t, name)
 	} else {
@@ -97,12 +127,13 @@ func (l *lab) judge(t *testing.T, bench string, number int, c change, f *figures
 	}
 	defer p.close()
 
-	workload, expected, old := l.workload, l.expected, *l.schema
+	workload, expected, old, rows := l.workload, l.expected, *l.schema, l.rows
 	p.change(t, c, c.sections["setup"])
 	own := statements(c.sections["old"])
 	if len(own) > 0 || c.sections["setup"] != "" {
 		workload, expected = slices.Concat(workload, own), nil
 		old = *p.schema(t)
+		rows = p.rows(t, &old)
 	}
 	early := p.session(t)
 	prepared := early.prepare(t, workload)
@@ -129,6 +160,7 @@ func (l *lab) judge(t *testing.T, bench string, number int, c change, f *figures
 	old.Identity = new.Identity
 	after := l.dump(t, p.name, number)
 	findings := compat.Compare(&old, new, compat.Options{Role: "corpus_app", Roles: []string{"corpus_staff"}, LargeRows: 1000})
+	findings = append(findings, compat.Rows(rows, p.rows(t, new))...)
 
 	broken, reshaped := p.breaks(t, workload, expected, early, prepared)
 	later := ""
@@ -210,6 +242,15 @@ func (p *place) change(t *testing.T, c change, script string) {
 	}
 }
 
+func (p *place) rows(t *testing.T, s *catalog.Schema) catalog.Rows {
+	t.Helper()
+	rows, err := catalog.ReadRows(t.Context(), p.owner, s, []string{"public.events", "app.activity_2026"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
 func (p *place) schema(t *testing.T) *catalog.Schema {
 	t.Helper()
 	if p.tx == nil {
@@ -246,7 +287,8 @@ func (p *place) session(t *testing.T) *session {
 
 func (p *place) trySession(t *testing.T) (*session, error) {
 	t.Helper()
-	s := &session{conn: p.owner, name: fmt.Sprintf("p%d_", len(p.sessions)), begin: "SAVEPOINT tried", end: "ROLLBACK TO tried", enter: "SET LOCAL SESSION AUTHORIZATION corpus_app", leave: "SET LOCAL SESSION AUTHORIZATION DEFAULT"}
+	s := &session{conn: p.owner, name: fmt.Sprintf("p%d_", len(p.sessions)), end: "ROLLBACK TO tried",
+		enter: "SAVEPOINT entered; SET LOCAL SESSION AUTHORIZATION corpus_app; SAVEPOINT tried", leave: "ROLLBACK TO entered; RELEASE entered"}
 	if p.tx == nil {
 		config := p.lab.config(t, p.name)
 		config.User, config.Password = "corpus_app", "app"
@@ -280,6 +322,9 @@ func (p *place) breaks(t *testing.T, workload []string, expected []outcome, earl
 	}
 	if early != nil {
 		compare("before", early.run(t, prepared))
+	}
+	if broken != "" {
+		return broken, reshaped
 	}
 	late, err := p.trySession(t)
 	if err != nil {

@@ -148,12 +148,16 @@ func explains(f switcher.SchemaFinding, e entry, own, parent, line string) bool 
 		return true
 	case strings.HasSuffix(object, " "+own):
 		return true // planning of, storage of
+	case f.Code == "sequence_owner" && (e.kind == "TABLE" || e.kind == "DEFAULT"):
+		return strings.Contains(f.What, `"`+own+`"`) || strings.Contains(f.What, `"`+own+"."+identifier.FindString(line)+`"`)
+	case f.Code == "constraint_renamed" && strings.HasPrefix(line, "CONSTRAINT "):
+		return strings.HasPrefix(object, own+".") && mentions(f.What, strings.Fields(line)[1])
 	case line == "" && parent != "" && strings.HasPrefix(object, parent+".") && mentions(f.What, strings.TrimPrefix(own, parent+".")):
 		return true // it has taken the place of another
 	case strings.Contains(line, alterColumn(object)):
 		return true // of an identity column
 	case function(e.kind) || e.kind == "ACL" && strings.Contains(own, "("):
-		return sameFunction(object, own)
+		return sameFunction(strings.TrimPrefix(object, "planning of function "), own)
 	case e.kind == "DEFAULT ACL":
 		return f.Code == "default_privileges"
 	case other && !strings.Contains(object, " of "):

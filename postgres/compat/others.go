@@ -56,12 +56,18 @@ func (c *comparer) other(key, old, new string, was, is bool) {
 		c.foreignGrants(key, old, new, what)
 	case begins("row type") && is:
 		c.unclassified(key, what)
+	case begins("cast") && was && is && old[1:] == new[1:] && strings.HasPrefix(new, "a ") && strings.HasPrefix(old, "e "):
+		c.warn("cast_changed", key, what, "INSERT and UPDATE use it without being asked, where they were refused before")
+	case begins("text search") && was && is && !ownerOnly(old, new):
+		c.data("text_search_changed", key, what, "searches of the running version find other rows", "make another one beside it, and rebuild what is stored with it")
 	case was && ownerOnly(old, new):
 		c.warn("owner_changed", key, what, "statements that change the schema have to be run by the new owner")
 	case was:
 		c.unclassified(key, what)
 	case begins("cast", "operator") && c.ofNewType(key):
 		c.pass("other_added", key, what)
+	case begins("cast") && strings.HasPrefix(new, "i ") && c.toEnum(key):
+		c.warn("cast_added", key, what+", and applied without being asked for", "comparisons that were refused work now")
 	case begins("cast") && strings.HasPrefix(new, "i "):
 		c.block("cast_added", key, what+", and applied without being asked for", "expressions of the running version become ambiguous (42725), or mean something else", "make it AS ASSIGNMENT, or call it by name")
 	case begins("operator") && !begins("operator class", "operator family"), begins("cast"):
@@ -76,6 +82,14 @@ func (c *comparer) other(key, old, new string, was, is bool) {
 
 var typeName = regexp.MustCompile(`[^ (,]+\.[^ ),]+`)
 
+// toEnum reports whether a cast is of strings to an enum: no operator or function
+// is a better match for a string by it.
+func (c *comparer) toEnum(key string) bool {
+	from, to, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(key, "cast ("), ")"), " AS ")
+	_, is := c.new.Enums[to]
+	return is && (from == "text" || from == "character varying")
+}
+
 // ofNewType reports whether a cast or an operator is for a type that the running
 // version does not know.
 func (c *comparer) ofNewType(key string) bool {
@@ -86,11 +100,13 @@ func (c *comparer) ofNewType(key string) bool {
 	})
 }
 
+var ownerName = regexp.MustCompile(`\bowner (?:"(?:[^"]|"")+"|\S+)`)
+
 // ownerOnly reports whether definitions differ in nothing but the owner.
 func ownerOnly(old, new string) bool {
-	a, _, ok := strings.Cut(old, "owner ")
-	b, _, ok2 := strings.Cut(new, "owner ")
-	return ok && ok2 && a == b && !strings.Contains(old, "grants ")
+	const name = "owner "
+	a, b := ownerName.FindString(old), ownerName.FindString(new)
+	return a != "" && b != "" && strings.Replace(old, a, name, 1) == strings.Replace(new, b, name, 1) && !strings.Contains(old, "grants ")
 }
 
 // foreignGrants judges grants on what came with the server or an extension. They

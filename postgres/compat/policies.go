@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -25,6 +26,9 @@ func (c *comparer) rowSecurity(name string, old, new catalog.Table) {
 	case before && !after:
 		c.block("row_security_disabled", name, fmt.Sprintf("row security no longer filters %s for %s", name, c.who()),
 			"the running version relies on it to see and change only its own rows", "disable it as a contract step")
+	case !(old.RowSecurity && old.ForceRowSecurity) && new.RowSecurity && new.ForceRowSecurity && c.orphaned(name, new.Owner) != "" && !c.open(new):
+		c.block("row_security_forced", name, fmt.Sprintf("row security filters %s also for its owner, as whom %s runs", name, c.orphaned(name, new.Owner)),
+			"the running version sees fewer rows in it, or none", "have it run as a role with a policy of its own first")
 	case old.RowSecurity != new.RowSecurity, old.ForceRowSecurity != new.ForceRowSecurity:
 		c.warn("row_security_changed", name, fmt.Sprintf("row security of %s is set in another way", name), fmt.Sprintf("it does not concern %s", c.who()))
 	}
@@ -51,7 +55,7 @@ func (c *comparer) policies(table string, old, new catalog.Table, matter bool) {
 			c.policy("policy_added", table+"."+p.to, what, matter && c.concerns(*p.new), p.new.Permissive)
 		case p.new == nil:
 			what := fmt.Sprintf("policy %s of %s is dropped", p.from, table)
-			c.policy("policy_dropped", table+"."+p.from, what, matter && c.concerns(*p.old), !p.old.Permissive)
+			c.policy("policy_dropped", table+"."+p.from, what, matter && c.concerns(*p.old), !p.old.Permissive || c.covered(*p.old, new.Policies))
 		default:
 			c.policyChanged(table, p, matter)
 		}
@@ -67,6 +71,19 @@ func (c *comparer) policy(code, object, what string, matter, widens bool) {
 	default:
 		c.block(code, object, what, "the running version no longer sees rows, or its writes are refused (42501)", "narrow it as a contract step")
 	}
+}
+
+// covered reports whether what a policy let through another one does.
+func (c *comparer) covered(p catalog.Policy, by map[string]catalog.Policy) bool {
+	check := func(p catalog.Policy) string { return cmp.Or(p.Check, p.Using) }
+	for _, other := range by {
+		reads := p.Command == "a" || c.equal(p.Using, other.Using)
+		writes := p.Command == "r" || p.Command == "d" || c.equal(check(p), check(other))
+		if other.Permissive && (other.Command == "*" || other.Command == p.Command) && reads && writes && (slices.Contains(other.Roles, public) || subset(p.Roles, other.Roles)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *comparer) policyChanged(table string, p pair[catalog.Policy], matter bool) {

@@ -198,6 +198,20 @@ func (c *comparer) orphaned(table, role string) string {
 	return ""
 }
 
+// definers judges what roles other than the app's lose on the database, as which
+// functions run for it.
+func (c *comparer) definers() {
+	keeps := func(grants []catalog.Grant, role string) bool {
+		return slices.ContainsFunc(grants, func(g catalog.Grant) bool { return g.Privilege == "TEMPORARY" && (g.Role == role || g.Role == public) })
+	}
+	for _, name := range sorted(c.new.Functions) {
+		if f := c.new.Functions[name]; f.SecurityDefiner && keeps(c.old.Grants, f.Owner) && !keeps(c.new.Grants, f.Owner) {
+			c.data("privilege_revoked", name, fmt.Sprintf("function %s runs as %s, who may no longer make temporary tables", name, f.Owner),
+				"it fails where it makes one, or refreshes a materialized view CONCURRENTLY (42501)", fmt.Sprintf("GRANT TEMPORARY ON DATABASE … TO %s", f.Owner))
+		}
+	}
+}
+
 // mentions reports whether a definition has the bare name among its words.
 func mentions(definition, bare string) bool {
 	for _, name := range identifier.FindAllString(definition, -1) {

@@ -37,6 +37,9 @@ func (c *comparer) tables() {
 
 func (c *comparer) tableAdded(name string, t catalog.Table) {
 	c.pass("table_added", name, fmt.Sprintf("table %s is new", name))
+	if _, old := c.old.Tables[t.PartitionOf]; old {
+		c.partitionAdded(name, t, c.new.Tables[t.PartitionOf])
+	}
 	if t.PartitionOf == "" {
 		for _, parent := range t.Inherits {
 			if _, old := c.old.Tables[parent]; old {
@@ -54,6 +57,48 @@ func (c *comparer) tableAdded(name string, t catalog.Table) {
 	}
 }
 
+// partitionAdded judges a new partition of a table that the running version
+// knows. Rows for it went into the default partition before, if there is one, and
+// nowhere else.
+func (c *comparer) partitionAdded(name string, t, parent catalog.Table) {
+	rest := ""
+	for _, other := range sorted(c.old.Tables) {
+		if o := c.old.Tables[other]; o.PartitionOf == t.PartitionOf && o.PartitionBound == "DEFAULT" {
+			rest = other
+		}
+	}
+	if rest == "" {
+		return
+	}
+	c.data("partition_carved", name, fmt.Sprintf("partition %s takes rows that %s took", name, rest),
+		fmt.Sprintf("statements that name %s itself no longer find them, or are refused (23514)", rest), "")
+	own := ""
+	for _, key := range sorted(t.Constraints) {
+		if k := t.Constraints[key]; k.Kind == "c" && parent.Constraints[key].Definition != k.Definition || k.Kind == "x" {
+			own = k.Definition
+		}
+	}
+	for _, key := range sorted(t.Indexes) {
+		if i := t.Indexes[key]; i.Unique && i.PartOf == "" {
+			own = i.Definition
+		}
+	}
+	for _, key := range sorted(t.Triggers) {
+		if trigger := t.Triggers[key]; fires(trigger.Enabled) && parent.Triggers[key].Function != trigger.Function {
+			own = trigger.Definition
+		}
+	}
+	for _, column := range t.Columns {
+		if all, _ := byName(parent.Columns, column.Name); column.NotNull && !all.NotNull {
+			own = column.Name + " NOT NULL"
+		}
+	}
+	if own != "" {
+		c.block("partition_stricter", name, fmt.Sprintf("partition %s is under more than its table: %s", name, own),
+			"rows that the running version writes may be refused or changed in it", "have the table demand it when every running version keeps it")
+	}
+}
+
 // referenced judges a foreign key from something new to a table that the
 // running version knows.
 func (c *comparer) referenced(object string, k catalog.Constraint, from string) {
@@ -66,7 +111,7 @@ func (c *comparer) referenced(object string, k catalog.Constraint, from string) 
 }
 
 func (c *comparer) tableDropped(name string, t catalog.Table) {
-	if view, ok := c.new.Views[name]; ok && c.standsIn(name, t, view) {
+	if view, ok := c.new.Views[name]; ok && c.standsIn(name, t, view) && everything(view.Definition) {
 		c.warn("table_became_view", name, fmt.Sprintf("table %s is now a view with the same columns", name), "COPY … FROM, TRUNCATE and system columns do not work on views")
 		return
 	}
@@ -84,6 +129,11 @@ func (c *comparer) tableRenamed(p pair[catalog.Table]) {
 		return
 	}
 	if view, ok := c.new.Views[p.from]; ok && c.standsIn(p.from, *p.old, view) {
+		if !everything(view.Definition) {
+			c.data("table_renamed_behind_view", p.from, fmt.Sprintf("table %s is renamed to %s, and a view has taken its name that does not show it as it is", p.from, p.to),
+				"the running version finds other rows or values in it", "leave a view with all rows and columns")
+			return
+		}
 		c.warn("table_renamed_behind_view", p.from, fmt.Sprintf("table %s is renamed to %s, and a view has taken its name", p.from, p.to),
 			"COPY … FROM, TRUNCATE and system columns such as xmax do not work on the view")
 		return

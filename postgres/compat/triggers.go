@@ -2,6 +2,7 @@ package compat
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -19,7 +20,7 @@ func (c *comparer) triggers(table string, old, new map[string]catalog.Trigger, c
 			c.triggerDropped(table, p.from, *p.old, columns)
 			continue
 		case p.renamed():
-			c.warn("trigger_renamed", object, fmt.Sprintf("trigger %s of %s is now named %s", p.from, table, p.to), "triggers run in the order of their names")
+			c.triggerRenamed(object, fmt.Sprintf("trigger %s of %s is now named %s", p.from, table, p.to), p, old)
 		}
 		a, b := *p.old, *p.new
 		switch {
@@ -39,6 +40,28 @@ func (c *comparer) triggers(table string, old, new map[string]catalog.Trigger, c
 	}
 }
 
+// triggerRenamed judges another name of a trigger: those for the same moment run
+// in the order of their names.
+func (c *comparer) triggerRenamed(object, what string, p pair[catalog.Trigger], others map[string]catalog.Trigger) {
+	for _, other := range sorted(others) {
+		if other != p.from && (other < p.from) != (other < p.to) && moment(others[other]) == moment(*p.old) {
+			c.data("trigger_renamed", object, what+", and runs on the other side of "+other, "what the running version writes goes through them in another order", "keep the order of the names")
+			return
+		}
+	}
+	c.warn("trigger_renamed", object, what, "triggers run in the order of their names")
+}
+
+// moment is when a trigger runs.
+func moment(t catalog.Trigger) string {
+	for _, m := range []string{" BEFORE ", " AFTER ", " INSTEAD OF "} {
+		if strings.Contains(t.Definition, m) {
+			return m
+		}
+	}
+	return ""
+}
+
 // fires reports whether a trigger or rule runs in an ordinary session.
 func fires(enabled string) bool { return enabled == "O" || enabled == "A" }
 
@@ -49,8 +72,33 @@ func (c *comparer) triggerAdded(table, name string, t catalog.Trigger) {
 		c.pass("trigger_added", object, what)
 		return
 	}
+	if columns, ok := updateOf(t.Definition); ok && !slices.ContainsFunc(columns, func(column string) bool { return c.knew(table, column) }) {
+		c.pass("trigger_added", object, what)
+		return
+	}
 	c.block("trigger_added", object, what, "it runs for statements of the running version too, and may refuse or change what they write",
 		"have the new version do it in its own statements, or accept the finding when the trigger lets every old statement through unchanged")
+}
+
+var onUpdateOf = regexp.MustCompile(` (?:BEFORE|AFTER) UPDATE OF (.+?) ON `)
+
+// updateOf are the columns of which only updates set a trigger off.
+func updateOf(definition string) (columns []string, ok bool) {
+	found := onUpdateOf.FindStringSubmatch(definition)
+	if found == nil || strings.Contains(found[1], " OR ") {
+		return nil, false
+	}
+	return strings.Split(found[1], ", "), true
+}
+
+// knew reports whether the running version knows a column of a table, or what it
+// is generated from.
+func (c *comparer) knew(table, column string) bool {
+	if _, known := byName(c.old.Tables[table].Columns, column); known {
+		return true
+	}
+	now, _ := byName(c.new.Tables[c.nameNow(table)].Columns, column)
+	return now.Generated != ""
 }
 
 func (c *comparer) triggerDropped(table, name string, t catalog.Trigger, columns []catalog.Column) {

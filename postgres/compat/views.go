@@ -2,6 +2,7 @@ package compat
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -61,6 +62,13 @@ func (c *comparer) view(name string, old, new catalog.View) {
 	}
 	c.rest("view", name, a, b)
 }
+
+// selection is a SELECT of columns of one table, under whatever names.
+var selection = regexp.MustCompile(`^\s*SELECT (?:[^\s(),':]+(?: AS [^\s(),]+)?,?\s+)+FROM (?:ONLY )?[^\s(),]+(?: [^\s(),]+)?;?\s*$`)
+
+// everything reports whether a view shows all rows of one table, and their
+// columns as they are.
+func everything(definition string) bool { return selection.MatchString(definition) }
 
 // extends reports whether a view only has more columns, at its end.
 func extends(old, new string) bool {

@@ -45,8 +45,8 @@ type session struct {
 	conn         *pgx.Conn
 	own          bool   // the connection is its own
 	name         string // what names of prepared statements begin with
-	begin, end   string // of what is undone
-	enter, leave string // to become the app and back
+	begin, end   string // of what is undone, in a connection of its own
+	enter, leave string // to become the app and back, and what is between is undone
 }
 
 func (s *session) exec(t *testing.T, sql string) {
@@ -70,12 +70,8 @@ func (s *session) prepare(t *testing.T, texts []string) []statement {
 			one.arguments = strings.Split(arguments, " | ")
 		}
 		if !strings.HasPrefix(one.text, "COPY") {
-			if !s.own {
-				s.exec(t, s.begin)
-			}
 			_, err := s.conn.PgConn().Prepare(t.Context(), one.name, one.text, nil)
-			one.failed = failure(err)
-			if !s.own {
+			if one.failed = failure(err); err != nil && !s.own {
 				s.exec(t, s.end)
 			}
 		}
