@@ -136,11 +136,9 @@ func (r *ruin) databases() string {
 
 // lender is what an app lends to its database, and remembers it.
 type lender struct {
-	mu     sync.Mutex
-	lines  []string
-	held   int
-	frozen bool
-	hold   func()
+	mu    sync.Mutex
+	lines []string
+	hold  func()
 }
 
 func (l *lender) work(r switcher.DatabaseRequest) switcher.DatabaseWork {

@@ -52,7 +52,7 @@ func TestABackupIsVerifiedByRestoringAndComparingIt(t *testing.T) {
 	if left := l.databases(t); len(left) != 1 {
 		t.Errorf("databases afterwards: %v", left)
 	}
-	_ = filepath.WalkDir(l.store.folder, func(path string, entry os.DirEntry, err error) error {
+	_ = filepath.WalkDir(l.store.folder, func(path string, entry os.DirEntry, _ error) error {
 		info, err := entry.Info()
 		if want := map[bool]os.FileMode{true: 0o700, false: 0o600}[entry.IsDir()]; err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s has mode %v, want %v", path, info.Mode(), want)
