@@ -43,12 +43,28 @@ func (d *Database) backUp(ctx context.Context, reason string, release *switcher.
 	if err != nil {
 		return nil, err
 	}
-	if keep := d.options.Backup.Keep; keep > 0 {
+	if keep := d.options.Backup.Keep; keep > 0 && reason != reasonPlan {
 		if _, err := d.backups.Prune(keep); err != nil {
 			d.log.Warn("old backups could not be removed", "error", err)
 		}
 	}
 	return made, nil
+}
+
+// reasonPlan is why a backup was made that only a plan needs.
+const reasonPlan = "plan"
+
+// dropBackup removes the backup that a plan has rehearsed with: were it kept,
+// some plans in a row would push out all that are older. What a command of the
+// user's has made is that one's business.
+func (m *migration) dropBackup() {
+	if m.backup == "" || len(m.d.options.Backup.Command) > 0 {
+		return
+	}
+	if err := m.d.backups.Remove(m.backup); err != nil {
+		m.d.log.Warn("the backup of a plan could not be removed", "backup", m.backup, "error", err)
+	}
+	m.d.noteBackups()
 }
 
 func (d *Database) backUpNow(ctx context.Context, w switcher.DatabaseWork) (string, error) {

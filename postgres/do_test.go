@@ -17,10 +17,11 @@ func (l *lab) do(kind switcher.Kind, r, active *switcher.Release) (string, error
 }
 
 func TestAPlanChangesNothing(t *testing.T) {
-	l := newLab(t)
+	l := newLab(t, func(o *Options) { o.Backup.Keep = 1 })
 	first := l.release(users)
 	l.deploy(first, nil)
 	before := l.schema()
+	kept, _ := l.d.backups.List()
 	text, err := l.do(switcher.KindPlan, l.release(users, "ALTER TABLE users ADD COLUMN a int"), first)
 	if err != nil || !strings.Contains(text, "would pass") {
 		t.Errorf("%q %v", text, err)
@@ -35,6 +36,9 @@ func TestAPlanChangesNothing(t *testing.T) {
 	}
 	if l.schema() != before {
 		t.Error("the live database was changed")
+	}
+	if now, err := l.d.backups.List(); err != nil || len(now) != 1 || now[0].ID != kept[0].ID || l.d.Status().Backup.Newest != kept[0].ID {
+		t.Errorf("the backups are others: %+v %v", now, err)
 	}
 	if ids := l.d.files.releases(); len(ids) != 1 {
 		t.Errorf("on record: %v", ids)

@@ -68,6 +68,9 @@ func (m *migration) run(ctx context.Context) (string, error) {
 	if err := m.w.obstacles(ctx); err != nil {
 		return "", err
 	}
+	if m.dry {
+		defer m.dropBackup()
+	}
 	if err := m.prepare(ctx); err != nil {
 		return "", err
 	}

@@ -71,7 +71,7 @@ func (m *migration) backUp(ctx context.Context) error {
 	reason := "deploy"
 	switch {
 	case m.dry:
-		reason = "plan"
+		reason = reasonPlan
 	case m.phase != expand:
 		reason = string(m.phase)
 	}

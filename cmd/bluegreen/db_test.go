@@ -192,8 +192,11 @@ func TestARefusalBySchemaShowsItsFindingsAndWhatAcceptsThem(t *testing.T) {
 	if r := asked[len(asked)-1].Request; !r.SkipMigrations || len(r.Allow) != 1 || r.Reason != "known" {
 		t.Errorf("the deploy asked for %+v", r)
 	}
+	base.Refuse(&switcher.Error{Code: switcher.CodeRefused, What: "there is nothing to accept"})
+	d.does(3, "deploy", "b", "--allow", "c:o@q", "--reason", "of another plan")
 	out, _ := d.does(0, "history")
-	d.says(out, "accepted: c:o@p")
+	d.says(out, "accepted: c:o@p (known)")
+	d.says(out, "asked to accept: c:o@q (of another plan)")
 }
 
 func TestSwitchAndRollbackTellWhatTheSchemaGateFinds(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 	"time"
 
@@ -56,7 +57,14 @@ func showHistory(t *terminal, records []switcher.Record) {
 			result += " (" + printable(r.Reason) + ")"
 		}
 		if r.Allowed != nil {
-			result += "; accepted: " + printable(strings.Join(r.Allowed.Findings, ", "))
+			did := "accepted"
+			if !r.OK { // perhaps because there was no such finding
+				did = "asked to accept"
+			}
+			result += fmt.Sprintf("; %s: %s", did, printable(strings.Join(r.Allowed.Findings, ", ")))
+			if !strings.Contains(result, printable(r.Allowed.Reason)) {
+				result += " (" + printable(r.Allowed.Reason) + ")"
+			}
 		}
 		if !r.OK {
 			result = t.red(strings.TrimSuffix("failed: "+result, ": "))

@@ -233,6 +233,17 @@ func (s *Store) Prune(keep int) ([]string, error) {
 	return removed, failed
 }
 
+// Remove removes a backup; one that is in use stays.
+func (s *Store) Remove(id string) error {
+	release, err := s.lock()
+	if err != nil {
+		return err
+	}
+	defer release()
+	_, err = s.remove(id)
+	return err
+}
+
 // remove removes a backup unless it is in use. A crash meanwhile leaves a
 // partial one.
 func (s *Store) remove(id string) (bool, error) {
