@@ -27,7 +27,7 @@ var otherQueries = []string{
 		` + fromRelations(`'r', 'p', 'm', 'i', 'I', 'S'`) + `
 		LEFT JOIN pg_class toast ON toast.oid = c.reltoastrelid
 		CROSS JOIN LATERAL (SELECT nullif(concat_ws(' ', ` + options("c.reloptions") + `, 'toast ' || ` + options("toast.reloptions") + `,
-			'method ' || (SELECT nullif(amname, 'heap') FROM pg_am WHERE pg_am.oid = c.relam AND amtype = 't'),
+			'method ' || (SELECT nullif(amname::text, 'heap') FROM pg_am WHERE pg_am.oid = c.relam AND amtype = 't'),
 			'tablespace ' || (SELECT quote_ident(spcname) FROM pg_tablespace s WHERE s.oid = c.reltablespace),
 			'persistence ' || CASE WHEN c.relkind = 'S' AND c.relpersistence <> 'p' THEN c.relpersistence::text END,
 			(SELECT 'clustered' FROM pg_index x WHERE x.indexrelid = c.oid AND x.indisclustered)), '') AS said) s WHERE said IS NOT NULL`,
@@ -36,15 +36,15 @@ var otherQueries = []string{
 		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 		JOIN pg_type t ON t.oid = a.atttypid
 		CROSS JOIN LATERAL (SELECT nullif(concat_ws(' ', 'storage ' || CASE WHEN a.attstorage <> t.typstorage AND c.relkind NOT IN ('i', 'I') THEN a.attstorage::text END,
-			'statistics ' || nullif(a.attstattarget, -1), ` + options("a.attoptions") + `, ` + options("a.attfdwoptions") + `{{14:, 'compression ' || nullif(a.attcompression, '')::text;;}}), '') AS said) s WHERE said IS NOT NULL`,
-	`SELECT 'planning of function ' || p.oid::regprocedure AS _key, concat_ws(' ', 'cost', p.procost, 'rows', p.prorows, 'support ' || nullif(p.prosupport::text, '-'), 'transforms ' || p.protrftypes::regtype[]::text) AS definition
+			'statistics ' || nullif(a.attstattarget, -1)::text, ` + options("a.attoptions") + `, ` + options("a.attfdwoptions") + `{{14:, 'compression ' || nullif(a.attcompression, '')::text;;}}), '') AS said) s WHERE said IS NOT NULL`,
+	`SELECT 'planning of function ' || p.oid::regprocedure::text AS _key, concat_ws(' ', 'cost', p.procost, 'rows', p.prorows, 'support ' || nullif(p.prosupport::text, '-'), 'transforms ' || p.protrftypes::regtype[]::text) AS definition
 		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace AND ` + ours + ` AND ` + own("pg_proc", "p.oid") + ` JOIN pg_language l ON l.oid = p.prolang
 		WHERE p.procost <> CASE WHEN l.lanname IN ('internal', 'c') THEN 1 ELSE 100 END OR p.prorows NOT IN (0, 1000) OR p.prosupport <> 0 OR p.protrftypes IS NOT NULL`,
 
 	`SELECT ` + identified("pg_cast", "k.oid") + ` AS _key, concat_ws(' ', k.castcontext, k.castmethod, nullif(k.castfunc, 0)::regprocedure) AS definition
 		FROM pg_cast k WHERE ` + added("pg_cast", "k.oid"),
-	`SELECT ` + identified("pg_operator", "o.oid") + ` AS _key, concat_ws(' ', o.oprcode::regprocedure, 'returns', format_type(o.oprresult, NULL), 'commutator ' || nullif(o.oprcom, 0)::regoperator, 'negator ' || nullif(o.oprnegate, 0)::regoperator,
-		'restrict ' || nullif(o.oprrest, 0)::regprocedure, 'join ' || nullif(o.oprjoin, 0)::regprocedure, 'merges', o.oprcanmerge, 'hashes', o.oprcanhash, 'owner', quote_ident(pg_get_userbyid(o.oprowner))) AS definition
+	`SELECT ` + identified("pg_operator", "o.oid") + ` AS _key, concat_ws(' ', o.oprcode::regprocedure, 'returns', format_type(o.oprresult, NULL), 'commutator ' || nullif(o.oprcom, 0)::regoperator::text, 'negator ' || nullif(o.oprnegate, 0)::regoperator::text,
+		'restrict ' || nullif(o.oprrest, 0)::regprocedure::text, 'join ' || nullif(o.oprjoin, 0)::regprocedure::text, 'merges', o.oprcanmerge, 'hashes', o.oprcanhash, 'owner', quote_ident(pg_get_userbyid(o.oprowner))) AS definition
 		FROM pg_operator o WHERE o.oprcode <> 0 AND ` + added("pg_operator", "o.oid"),
 	`SELECT ` + identified("pg_opclass", "o.oid") + ` AS _key, concat_ws(' ', 'for', format_type(o.opcintype, NULL), 'stores ' || format_type(nullif(o.opckeytype, 0), NULL), 'default', o.opcdefault,
 		(SELECT identity FROM pg_identify_object('pg_opfamily'::regclass, o.opcfamily, 0)), 'owner', quote_ident(pg_get_userbyid(o.opcowner))) AS definition
@@ -57,10 +57,10 @@ var otherQueries = []string{
 		FROM pg_conversion o WHERE ` + added("pg_conversion", "o.oid"),
 	`SELECT ` + identified("pg_transform", "o.oid") + ` AS _key, concat_ws(' ', o.trffromsql::regprocedure, o.trftosql::regprocedure) AS definition
 		FROM pg_transform o WHERE ` + added("pg_transform", "o.oid"),
-	`SELECT ` + identified("pg_language", "o.oid") + ` AS _key, concat_ws(' ', 'trusted', o.lanpltrusted, nullif(o.lanplcallfoid, 0)::regprocedure, 'inline ' || nullif(o.laninline, 0)::regprocedure, 'validator ' || nullif(o.lanvalidator, 0)::regprocedure, ` + owned("o.lanacl", "l", "o.lanowner") + `) AS definition
+	`SELECT ` + identified("pg_language", "o.oid") + ` AS _key, concat_ws(' ', 'trusted', o.lanpltrusted, nullif(o.lanplcallfoid, 0)::regprocedure, 'inline ' || nullif(o.laninline, 0)::regprocedure::text, 'validator ' || nullif(o.lanvalidator, 0)::regprocedure::text, ` + owned("o.lanacl", "l", "o.lanowner") + `) AS definition
 		FROM pg_language o WHERE ` + added("pg_language", "o.oid"),
 	`SELECT ` + identified("pg_am", "o.oid") + ` AS _key, concat_ws(' ', o.amtype, o.amhandler) AS definition FROM pg_am o WHERE ` + added("pg_am", "o.oid"),
-	`SELECT ` + identified("pg_statistic_ext", "o.oid") + ` AS _key, concat_ws(' ', pg_get_statisticsobjdef(o.oid), 'target ' || nullif(o.stxstattarget, -1), 'owner', quote_ident(pg_get_userbyid(o.stxowner))) AS definition
+	`SELECT ` + identified("pg_statistic_ext", "o.oid") + ` AS _key, concat_ws(' ', pg_get_statisticsobjdef(o.oid), 'target ' || nullif(o.stxstattarget, -1)::text, 'owner', quote_ident(pg_get_userbyid(o.stxowner))) AS definition
 		FROM pg_statistic_ext o WHERE ` + added("pg_statistic_ext", "o.oid"),
 
 	`SELECT ` + identified("pg_ts_parser", "o.oid") + ` AS _key, concat_ws(' ', o.prsstart, o.prstoken, o.prsend, o.prsheadline, o.prslextype) AS definition
@@ -77,7 +77,7 @@ var otherQueries = []string{
 	`SELECT ` + identified("pg_foreign_server", "o.oid") + ` AS _key, concat_ws(' ', (SELECT quote_ident(fdwname) FROM pg_foreign_data_wrapper w WHERE w.oid = o.srvfdw), o.srvtype, o.srvversion, ` + options("o.srvoptions") + `, ` + owned("o.srvacl", "S", "o.srvowner") + `) AS definition
 		FROM pg_foreign_server o WHERE ` + added("pg_foreign_server", "o.oid"),
 	// The options of a mapping are passwords, which only some may see and nobody should.
-	`SELECT 'user mapping ' || usename || ' on ' || quote_ident(srvname) AS _key, '' AS definition FROM pg_user_mappings`,
+	`SELECT 'user mapping ' || usename::text || ' on ' || quote_ident(srvname) AS _key, '' AS definition FROM pg_user_mappings`,
 
 	// Base types, which only a superuser makes, and types that are only declared.
 	`SELECT ` + identified("pg_type", "t.oid") + ` AS _key, concat_ws(' ', t.typlen, t.typbyval, t.typcategory, t.typispreferred, t.typisdefined, t.typdelim, t.typinput, t.typoutput, t.typreceive, t.typsend, t.typmodin, t.typmodout, t.typanalyze,
@@ -87,7 +87,7 @@ var otherQueries = []string{
 	`SELECT 'row type ' || ` + relationName + ` AS _key, 'grants ' || ` + grants("t.typacl", "T", "t.typowner") + `::text AS definition
 		` + fromRelations(`'r', 'p', 'f', 'v', 'm'`) + ` JOIN pg_type t ON t.oid = c.reltype WHERE t.typacl IS NOT NULL`,
 
-	`SELECT concat_ws(' ', 'default privileges of', quote_ident(pg_get_userbyid(o.defaclrole)), 'for', o.defaclobjtype, 'in ' || nullif(o.defaclnamespace, 0)::regnamespace) AS _key, coalesce(` + grants("o.defaclacl", "r", "o.defaclrole") + `::text, 'none') AS definition
+	`SELECT concat_ws(' ', 'default privileges of', quote_ident(pg_get_userbyid(o.defaclrole)), 'for', o.defaclobjtype, 'in ' || nullif(o.defaclnamespace, 0)::regnamespace::text) AS _key, coalesce(` + grants("o.defaclacl", "r", "o.defaclrole") + `::text, 'none') AS definition
 		FROM pg_default_acl o`,
 	// Comments on tables, columns and views are with them.
 	`SELECT 'comment on ' || object.type || ' ' || object.identity AS _key, m.description AS definition
@@ -126,7 +126,7 @@ var localQueries = []string{
 		concerned AS (SELECT role FROM below UNION SELECT m.roleid FROM concerned JOIN pg_auth_members m ON m.member = concerned.role)
 		SELECT 'role ' || quote_ident(a.rolname) AS _key, concat_ws(' ', CASE WHEN a.rolsuper THEN 'superuser' END, CASE WHEN NOT a.rolinherit THEN 'noinherit' END, CASE WHEN a.rolcreaterole THEN 'createrole' END,
 			CASE WHEN a.rolcreatedb THEN 'createdb' END, CASE WHEN a.rolcanlogin THEN 'login' END, CASE WHEN a.rolreplication THEN 'replication' END, CASE WHEN a.rolbypassrls THEN 'bypassrls' END,
-			'connections ' || nullif(a.rolconnlimit, -1), 'until ' || a.rolvaliduntil,
+			'connections ' || nullif(a.rolconnlimit, -1)::text, 'until ' || a.rolvaliduntil::text,
 			(SELECT string_agg(concat_ws(' ', 'member of', quote_ident(pg_get_userbyid(m.roleid)), CASE WHEN m.admin_option THEN 'with admin' END{{16:, CASE WHEN NOT m.inherit_option THEN 'without inherit' END, CASE WHEN NOT m.set_option THEN 'without set' END;;}}), ', ' ORDER BY pg_get_userbyid(m.roleid)) FROM pg_auth_members m WHERE m.member = a.oid),
 			(SELECT 'set ' || string_agg(CASE WHEN name ~ '\.' THEN name || ' sha256:' || encode(sha256(convert_to(entry, 'UTF8')), 'hex') ELSE entry END, ', ' ORDER BY entry)
 				FROM pg_db_role_setting s, unnest(s.setconfig) entry, split_part(entry, '=', 1) name WHERE s.setrole = a.oid AND s.setdatabase = 0)) AS definition

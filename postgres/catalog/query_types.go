@@ -51,7 +51,7 @@ var extensionsQuery = `SELECT quote_ident(extname) AS _key, extversion AS versio
 var publicationsQuery = `SELECT quote_ident(p.pubname) AS _key, pg_get_userbyid(p.pubowner) AS owner, concat_ws(' ', to_jsonb(p) - '{oid,pubname,pubowner}'::text[],
 	(SELECT string_agg(concat_ws(' ', 'table', r.prrelid::regclass, {{15:` + listed("r.prattrs", "r.prrelid") + `, 'where ' || pg_get_expr(r.prqual, r.prrelid);;NULL}}), ' ' ORDER BY r.prrelid::regclass::text COLLATE "C")
 		FROM pg_publication_rel r WHERE r.prpubid = p.oid),
-	{{15:(SELECT string_agg('schema ' || s.pnnspid::regnamespace, ' ' ORDER BY s.pnnspid::regnamespace::text COLLATE "C") FROM pg_publication_namespace s WHERE s.pnpubid = p.oid);;NULL}}) AS definition
+	{{15:(SELECT string_agg('schema ' || s.pnnspid::regnamespace::text, ' ' ORDER BY s.pnnspid::regnamespace::text COLLATE "C") FROM pg_publication_namespace s WHERE s.pnpubid = p.oid);;NULL}}) AS definition
 	FROM pg_publication p`
 
 var eventTriggersQuery = `SELECT quote_ident(evtname) AS _key, concat_ws(' ', evtevent, evttags::text, evtfoid::regprocedure, 'owner', quote_ident(pg_get_userbyid(evtowner))) AS definition,
