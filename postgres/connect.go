@@ -61,9 +61,13 @@ func session(config *pgx.ConnConfig, application string) {
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
 }
 
-// asOwner connects to a database as its owner; an empty name is the live one.
+// asOwner connects to a database as its owner; an empty name is the live one. A
+// function of the app's that fits the arguments better than the server's own would
+// be run in its place, with the owner's rights: so none is found.
 func (d *Database) asOwner(ctx context.Context, database string) (*pgx.Conn, error) {
-	return d.connect(ctx, d.ownerConfig(database))
+	config := d.ownerConfig(database)
+	config.RuntimeParams["search_path"] = "pg_catalog"
+	return d.connect(ctx, config)
 }
 
 func (d *Database) ownerConfig(database string) *pgx.ConnConfig {

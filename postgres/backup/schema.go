@@ -76,7 +76,7 @@ func CopyRows(ctx context.Context, from, to *Server, tables []string) error {
 		return err
 	}
 	defer source.Close(context.WithoutCancel(ctx))
-	target, err := to.Connect(ctx)
+	target, err := to.connect(ctx, nil) // triggers of these tables find what they are used to
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func copySequences(ctx context.Context, from, to pgx.Tx) error {
 		if s.Last == nil {
 			continue
 		}
-		if _, err := to.Exec(ctx, "SELECT setval(to_regclass($1), $2) WHERE to_regclass($1) IS NOT NULL", name, *s.Last); err != nil {
+		if _, err := to.Exec(ctx, "SELECT pg_catalog.setval(pg_catalog.to_regclass($1), $2) WHERE pg_catalog.to_regclass($1) IS NOT NULL", name, *s.Last); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -67,10 +68,17 @@ func (s *Server) address() string {
 	return net.JoinHostPort(s.config.Host, strconv.Itoa(int(s.config.Port)))
 }
 
-// Connect opens a connection. Its errors tell host, database, user and SQLSTATE.
+// Connect opens a connection in which no function of the app's is found, for it
+// would be run with the rights of this role. Its errors tell host, database, user
+// and SQLSTATE.
 func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
+	return s.connect(ctx, map[string]string{"search_path": "pg_catalog"})
+}
+
+func (s *Server) connect(ctx context.Context, settings map[string]string) (*pgx.Conn, error) {
 	config := s.config.Copy()
 	config.RuntimeParams["application_name"] = "bluegreen backup"
+	maps.Copy(config.RuntimeParams, settings)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, s.connectError(ctx, err)
