@@ -129,10 +129,11 @@ func (m *migration) findings(ctx context.Context) ([]switcher.SchemaFinding, err
 	o.Sizes = sizes(m.before)
 	findings := compat.Compare(m.tried.before, m.tried.after, o)
 	findings = append(findings, compat.Unexplained(m.tried.dumpBefore, m.tried.dumpAfter, findings)...)
-	findings = once(append(findings, m.tried.found...))
+	findings = append(findings, m.tried.found...)
 	if err := m.forgive(findings); err != nil {
 		return nil, err
 	}
+	findings = once(findings)
 	return findings, m.allow(findings)
 }
 
@@ -196,19 +197,18 @@ func sizes(s *catalog.Schema) map[string]compat.Size {
 
 var rank = [...]switcher.SchemaVerdict{switcher.SchemaBlock, switcher.SchemaLock, switcher.SchemaData, switcher.SchemaWarn, switcher.SchemaPass}
 
-// once keeps of findings with the same id the worst, and puts the worst first.
+// once puts the worst first, and leaves out what is told already. Whoever accepts
+// an id accepts all that it stands for, so everything that stops is told.
 func once(findings []switcher.SchemaFinding) []switcher.SchemaFinding {
 	slices.SortStableFunc(findings, func(a, b switcher.SchemaFinding) int {
 		return slices.Index(rank[:], a.Verdict) - slices.Index(rank[:], b.Verdict)
 	})
-	seen := map[string]bool{}
+	told := map[string]bool{}
 	return slices.DeleteFunc(findings, func(f switcher.SchemaFinding) bool {
 		id := f.ID("")
-		if seen[id] {
-			return true
-		}
-		seen[id] = true
-		return false
+		known := told[id] && !f.Stops() || told[id+f.What]
+		told[id], told[id+f.What] = true, true
+		return known
 	})
 }
 
@@ -238,8 +238,6 @@ func (m *migration) allow(findings []switcher.SchemaFinding) error {
 // its plan.
 const allowedFile = "allowed.json"
 
-const allowedKept = 500
-
 func (d *Database) allowed() (map[string]string, error) {
 	found := map[string]string{}
 	content, err := os.ReadFile(d.files.path(allowedFile))
@@ -264,9 +262,6 @@ func (d *Database) accept(accepted map[string]string) error {
 	all, err := d.allowed()
 	if err != nil {
 		return err
-	}
-	if len(all) > allowedKept {
-		clear(all)
 	}
 	maps.Copy(all, accepted)
 	return d.putAllowed(all)
