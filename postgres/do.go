@@ -85,7 +85,7 @@ func (d *Database) backUpNow(ctx context.Context, w switcher.DatabaseWork) (stri
 	if err != nil {
 		return "", err
 	}
-	told("%s, %s in %v", made.ID, size(made.Bytes), round(made.Took.Duration()))
+	told("%s, %s in %v", made.ID, backup.Size(made.Bytes), round(made.Took.Duration()))
 	if !d.options.Backup.Verify {
 		return "backup " + made.ID + " was made", nil
 	}
@@ -140,7 +140,7 @@ func (d *Database) verify(ctx context.Context, w switcher.DatabaseWork, id strin
 	}
 	defer b.remove(ctx)
 	d.fail("scratch")
-	proved, err := d.backups.Prove(ctx, id, d.server.In(b.name), catalog.ReadIn, 0, w.Progress)
+	proved, err := d.backups.Verify(ctx, id, d.server.In(b.name), w.Progress)
 	d.backedUp(ctx, err)
 	if err != nil {
 		return "", err

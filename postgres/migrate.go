@@ -261,5 +261,5 @@ func sentences(findings []switcher.SchemaFinding) string {
 	for _, f := range findings {
 		whats = append(whats, strings.TrimSuffix(f.What, "."))
 	}
-	return few(whats)
+	return several(whats, 5)
 }

@@ -70,14 +70,13 @@ func (w *work) named(ctx context.Context, doing, query string, args ...any) (str
 	if err != nil {
 		return "", w.explain(ctx, err, doing)
 	}
-	return few(names), nil
+	return several(names, 5), nil
 }
 
-// few joins names, and counts those that are too many.
-func few(names []string) string {
-	const shown = 5
-	if len(names) > shown {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+// several joins names, and counts those that are too many.
+func several(names []string, most int) string {
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 	}
 	return strings.Join(names, ", ")
 }

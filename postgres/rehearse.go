@@ -80,21 +80,8 @@ func (m *migration) backUp(ctx context.Context) error {
 		return err
 	}
 	m.backup = made.ID
-	told("%s, %s in %v", made.ID, size(made.Bytes), round(made.Took.Duration()))
+	told("%s, %s in %v", made.ID, backup.Size(made.Bytes), round(made.Took.Duration()))
 	return nil
-}
-
-// size is a number of bytes as people read it.
-func size(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, units := float64(n)/unit, "KMGT"
-	for value >= unit && len(units) > 1 {
-		value, units = value/unit, units[1:]
-	}
-	return fmt.Sprintf("%.1f %ciB", value, units[0])
 }
 
 // rehearse runs the migrations in a copy of the database.
@@ -127,7 +114,7 @@ func (m *migration) rehearse(ctx context.Context) error {
 func (r *rehearsal) fill(ctx context.Context) (string, error) {
 	m := r.m
 	if m.mode(ctx) == RehearsalFull && m.backup != "" {
-		made, err := m.d.backups.Prove(ctx, m.backup, r.server, catalog.ReadIn, 0, m.Progress)
+		made, err := m.d.backups.Verify(ctx, m.backup, r.server, m.Progress)
 		if err != nil {
 			return "", fmt.Errorf("restoring the backup for the rehearsal: %w", err)
 		}
@@ -228,7 +215,7 @@ func (r *rehearsal) sameAsLive() error {
 		return failed("rehearsal.mode: off does without one", "the copy for the rehearsal is not like the live database: %s", changes)
 	}
 	if missing := slices.Sorted(maps.Keys(r.missing)); len(missing) > 0 {
-		r.m.Say("the copy has no %s: only a superuser could make it there", few(missing))
+		r.m.Say("the copy has no %s: only a superuser could make it there", several(missing, 5))
 	}
 	return nil
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sofiacall.com/bluegreen/postgres/backup"
-	"sofiacall.com/bluegreen/postgres/catalog"
 	"sofiacall.com/bluegreen/switcher"
 )
 
@@ -121,7 +120,6 @@ func (r *restoration) look(ctx context.Context) error {
 	if err := hasGrown(r.plan.Lost, r.lost.total()); err != nil {
 		return err
 	}
-	r.journal.Comment = r.like.Comment
 	err = conn.QueryRow(ctx, "SELECT oid FROM pg_database WHERE datname = current_database()").Scan(&r.journal.LiveID)
 	if err != nil {
 		return r.live.explain(ctx, err, "asking")
@@ -144,7 +142,7 @@ func (r *restoration) prepare(ctx context.Context) error {
 		}
 	}
 	var err error
-	if r.m, err = r.d.backups.Prove(ctx, r.m.ID, server.In(name), catalog.ReadIn, 0, r.lent.Progress); err != nil {
+	if r.m, err = r.d.backups.Verify(ctx, r.m.ID, server.In(name), r.lent.Progress); err != nil {
 		return err
 	}
 	if v := r.m.Verified; len(v.LeftOut) > 0 {

@@ -24,8 +24,6 @@ type restoreJournal struct {
 	LiveID   uint32 `json:"live_id"` // 0: there was none
 	Restored string `json:"restored"`
 	Failed   string `json:"failed"`
-	Comment  string `json:"comment"` // of the live one
-	Limit    int    `json:"limit"`
 
 	// RestoredID is known from the swap on; before it nothing of the live
 	// database has changed.

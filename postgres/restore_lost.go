@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -165,12 +164,4 @@ func lost(ctx context.Context, conn *pgx.Conn, m *backup.Manifest) (loss, error)
 		l = lossInRows(ctx, conn, m.Tables, l.unknown)
 	}
 	return l, nil
-}
-
-// several names some of many.
-func several(names []string, most int) string {
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }

@@ -126,13 +126,13 @@ func (d *Database) planSpace(ctx context.Context, conn *pgx.Conn, plan *switcher
 	var dir string
 	var disk unix.Statfs_t
 	if !local(conn.Config().Host) || conn.QueryRow(ctx, "SELECT current_setting('data_directory')").Scan(&dir) != nil || unix.Statfs(dir, &disk) != nil {
-		plan.Warnings = append(plan.Warnings, fmt.Sprintf("the server's disk cannot be seen from here: it needs %s beside what is there", size(plan.Bytes)))
+		plan.Warnings = append(plan.Warnings, fmt.Sprintf("the server's disk cannot be seen from here: it needs %s beside what is there", backup.Size(plan.Bytes)))
 		return
 	}
 	plan.Free = int64(disk.Bavail) * disk.Bsize
 	if plan.Free < plan.Bytes {
 		plan.Obstacles = append(plan.Obstacles, switcher.Obstacle{
-			What:   fmt.Sprintf("the server's disk has %s free, and the restored database needs %s beside the live one", size(plan.Free), size(plan.Bytes)),
+			What:   fmt.Sprintf("the server's disk has %s free, and the restored database needs %s beside the live one", backup.Size(plan.Free), backup.Size(plan.Bytes)),
 			Remedy: "make room there; databases kept from earlier restores are named <database>_failed_<time>",
 		})
 	}

@@ -79,7 +79,7 @@ func (r *ruin) unverified() string {
 
 func (r *ruin) verify(id string) {
 	r.t.Helper()
-	_, err := r.db.backups.Verify(r.t.Context(), id, backup.Scratch{Server: r.db.server, Database: r.Name + "_verify", Comment: "test", Schema: catalog.ReadIn}, 0, nil)
+	_, err := r.db.verify(r.t.Context(), r.lent.work(switcher.DatabaseRequest{}), id)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -88,7 +89,7 @@ func readRole(ctx context.Context, conn *pgx.Conn, name string) (appRole, error)
 	err := conn.QueryRow(ctx, `SELECT r.rolsuper, r.rolbypassrls,
 			coalesce((SELECT array_agg(o.rolname::text) FROM pg_roles o WHERE o.rolname <> r.rolname AND pg_has_role(r.oid, o.oid, 'MEMBER')), '{}')
 		FROM pg_roles r WHERE r.rolname = $1`, name).Scan(&r.Superuser, &r.BypassRLS, &r.Roles)
-	if err == pgx.ErrNoRows {
+	if errors.Is(err, pgx.ErrNoRows) {
 		return r, failed("create it, or correct the user in the app's URL", "role %s, with which the app connects, does not exist", name)
 	}
 	if err != nil {

@@ -71,6 +71,20 @@ func (c *counting) one(ctx context.Context, tx pgx.Tx, name string) error {
 	return err
 }
 
+// after returns what was counted once a dump, begun then, has ended: well, or with
+// an error, which is returned.
+func (c *counting) after(ctx context.Context, began time.Time, err error) (map[string]int64, error) {
+	overtime := max(leastOvertime, time.Since(began))
+	if err != nil {
+		overtime = 0
+	}
+	counts, countErr := c.finish(ctx, overtime)
+	if err == nil {
+		err = sqlError(ctx, "counting rows", countErr)
+	}
+	return counts, err
+}
+
 // finish waits for the counting at most for overtime and returns what was
 // counted.
 func (c *counting) finish(ctx context.Context, overtime time.Duration) (map[string]int64, error) {

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,7 +41,7 @@ func (s *Store) Create(ctx context.Context, from Source, report func(switcher.Pr
 	d := &dump{store: s, from: from, report: report, started: time.Now()}
 	if err := d.make(ctx); err != nil {
 		if d.folder != "" {
-			err = and(err, os.RemoveAll(d.folder))
+			err = errors.Join(err, os.RemoveAll(d.folder))
 		}
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func (d *dump) begin(ctx context.Context) error {
 func (d *dump) dump(ctx context.Context) error {
 	began := time.Now()
 	counting := count(ctx, d.at.tx, d.m.Tables)
-	jobs := d.store.jobs(0)
+	jobs := d.store.jobs()
 	progress := newTracker("dumping", d.m.Tables, d.report)
 	progress.serial = jobs == 1
 	progress.mu.Lock()
@@ -127,14 +128,7 @@ func (d *dump) dump(ctx context.Context) error {
 	err := d.pgDump(ctx, progress.line, "--format=directory", "--jobs="+strconv.Itoa(jobs), "--compress=1",
 		"--snapshot="+d.at.snapshot, "--file="+filepath.Join(d.folder, dataFolder))
 	stop()
-	overtime := max(leastOvertime, time.Since(began))
-	if err != nil {
-		overtime = 0
-	}
-	counts, countErr := counting.finish(ctx, overtime)
-	if err == nil {
-		err = sqlError(ctx, "counting rows", countErr)
-	}
+	counts, err := counting.after(ctx, began, err)
 	if err != nil {
 		return err
 	}

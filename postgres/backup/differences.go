@@ -165,20 +165,3 @@ func readSchema(path string) (*catalog.Schema, error) {
 	defer f.Close()
 	return catalog.Decode(f)
 }
-
-// Schema returns the catalog that a backup holds; nil: it holds none.
-func (s *Store) Schema(id string) (*catalog.Schema, error) {
-	release, err := s.hold(id)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	m, err := readManifest(s.Folder(id))
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := m.Files[schemaFile]; !ok {
-		return nil, nil
-	}
-	return readSchema(s.Folder(id) + "/" + schemaFile)
-}

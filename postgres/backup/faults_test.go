@@ -98,7 +98,7 @@ func TestACancelledVerificationLeavesNoDatabase(t *testing.T) {
 	for _, when := range []string{"checking", "restoring", "comparing"} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		changedHerMind := errors.New("she has changed her mind")
-		_, err := l.store.Verify(ctx, m.ID, l.scratch(), 0, func(p switcher.Progress) {
+		_, err := l.verify(ctx, m.ID, func(p switcher.Progress) {
 			if strings.HasPrefix(p.Text, when) {
 				cancel(changedHerMind)
 			}

@@ -1,7 +1,6 @@
 package backup
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -36,14 +35,6 @@ func syncFolder(folder string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// and adds a second error to one that is the more important.
-func and(err, second error) error {
-	if err == nil || second == nil {
-		return cmp.Or(err, second)
-	}
-	return errors.Join(err, second)
 }
 
 // stored lists the files in a backup's folder but its manifest, by path in it.
@@ -139,14 +130,14 @@ func (s *Store) makeRoom(data int64) error {
 	}
 	if free < need+spareBytes {
 		return &switcher.Error{Code: switcher.CodeFailed,
-			What: fmt.Sprintf("a backup may need %s and the disk of %s has %s left", size(need), s.folder, size(free)),
+			What: fmt.Sprintf("a backup may need %s and the disk of %s has %s left", Size(need), s.folder, Size(free)),
 			Hint: "make room on it, move `backup.dir` to another disk, or keep fewer (`backup.keep`)"}
 	}
 	return nil
 }
 
-// size writes a number of bytes for a person.
-func size(n int64) string {
+// Size writes a number of bytes for a person.
+func Size(n int64) string {
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
 	value, unit := float64(n), 0
 	for value >= 1024 && unit < len(units)-1 {

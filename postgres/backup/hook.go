@@ -68,14 +68,7 @@ func (d *dump) hook(ctx context.Context) error {
 	counting := count(ctx, d.at.tx, d.m.Tables)
 	began := time.Now()
 	err := d.store.runHook(ctx, d.store.Command, d.from.Server, d.m.ID)
-	overtime := max(leastOvertime, time.Since(began))
-	if err != nil {
-		overtime = 0
-	}
-	counts, countErr := counting.finish(ctx, overtime)
-	if err == nil {
-		err = sqlError(ctx, "counting rows", countErr)
-	}
+	counts, err := counting.after(ctx, began, err)
 	if err != nil {
 		return err
 	}
@@ -107,8 +100,8 @@ func writes(c Counters) map[string]Writes {
 	return byName
 }
 
-func (s *Store) restoreByHook(ctx context.Context, m *Manifest, to *Server) (Restored, error) {
+func (s *Store) restoreByHook(ctx context.Context, m *Manifest, to *Server) (restored, error) {
 	began := time.Now()
 	err := s.runHook(ctx, s.RestoreCommand, to.In(m.Database), m.ID, "BLUEGREEN_TARGET_DATABASE="+to.Database())
-	return Restored{Took: since(began)}, err
+	return restored{took: since(began)}, err
 }

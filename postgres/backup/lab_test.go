@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -77,8 +78,21 @@ func (l *lab) backup(t *testing.T) *Manifest {
 	return m
 }
 
-func (l *lab) scratch() Scratch {
-	return Scratch{Server: l.server, Database: l.Name + "_scratch", Comment: "ours", Schema: catalog.ReadIn}
+// verify restores a backup into a scratch database, which is removed again.
+func (l *lab) verify(ctx context.Context, id string, report func(switcher.Progress)) (*Manifest, error) {
+	return l.verifyIn(ctx, l.Name+"_scratch", id, report)
+}
+
+func (l *lab) verifyIn(ctx context.Context, scratch, id string, report func(switcher.Progress)) (*Manifest, error) {
+	m, err := l.store.Check(ctx, id)
+	if err == nil {
+		err = CreateDatabase(ctx, l.server, scratch, m.Properties, "ours")
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err = l.store.Verify(ctx, id, l.server.In(scratch), report)
+	return m, errors.Join(err, DropDatabase(ctx, l.server, scratch, "ours"))
 }
 
 func (l *lab) databases(t *testing.T) []string {

@@ -18,44 +18,30 @@ import (
 	"sofiacall.com/bluegreen/switcher"
 )
 
-// Restored says how a restore went.
-type Restored struct {
-	Took Seconds
-	// LeftOut is what the role was not allowed to create, such as extensions that
-	// take a superuser.
-	LeftOut []string
+// restored says how a restore went.
+type restored struct {
+	took    Seconds
+	leftOut []string // what the role was not allowed to create
 }
 
-// Restore loads a backup into an existing empty database, as the role of to. All
+// restore loads a backup into an existing empty database, as the role of to. All
 // files are checked before anything is loaded. Owners and privileges are kept;
-// one that the role may not give is an error. Planner statistics are not part of
-// it: ANALYZE. jobs tables and indexes are made at once; 0: as many as Options say.
-// After an error the database is not to be used.
-func (s *Store) Restore(ctx context.Context, id string, to *Server, jobs int, report func(switcher.Progress)) (Restored, error) {
-	release, err := s.hold(id)
-	if err != nil {
-		return Restored{}, err
-	}
-	defer release()
-	_, restored, err := s.restore(ctx, id, to, jobs, report)
-	return restored, err
-}
-
-func (s *Store) restore(ctx context.Context, id string, to *Server, jobs int, report func(switcher.Progress)) (*Manifest, Restored, error) {
+// one that the role may not give is an error.
+func (s *Store) restore(ctx context.Context, id string, to *Server, report func(switcher.Progress)) (*Manifest, restored, error) {
 	if report != nil {
 		report(switcher.Progress{Text: "checking the files of the backup"})
 	}
 	m, err := s.check(ctx, id)
 	if err != nil {
-		return nil, Restored{}, err
+		return nil, restored{}, err
 	}
 	if m.Hook != nil {
-		restored, err := s.restoreByHook(ctx, m, to)
-		return m, restored, err
+		how, err := s.restoreByHook(ctx, m, to)
+		return m, how, err
 	}
-	load := &load{store: s, m: m, to: to, jobs: s.jobs(jobs), report: report}
-	restored, err := load.run(ctx, filepath.Join(s.Folder(id), dataFolder))
-	return m, restored, err
+	load := &load{store: s, m: m, to: to, jobs: s.jobs(), report: report}
+	how, err := load.run(ctx, filepath.Join(s.Folder(id), dataFolder))
+	return m, how, err
 }
 
 // load is a restore that goes on.
@@ -72,18 +58,18 @@ type load struct {
 
 // run loads an archive of pg_dump's: its path, as pg_restore finds it when it
 // inherits files after the list.
-func (l *load) run(ctx context.Context, archive string, files ...*os.File) (Restored, error) {
+func (l *load) run(ctx context.Context, archive string, files ...*os.File) (restored, error) {
 	leftOut, err := l.prepare(ctx)
 	if err != nil {
-		return Restored{}, err
+		return restored{}, err
 	}
 	if l.list, err = inMemory("list"); err != nil {
-		return Restored{}, err
+		return restored{}, err
 	}
 	defer l.list.Close()
 	files = append([]*os.File{l.list}, files...)
 	if err := l.choose(ctx, archive, files, leftOut); err != nil {
-		return Restored{}, err
+		return restored{}, err
 	}
 
 	began := time.Now()
@@ -95,14 +81,14 @@ func (l *load) run(ctx context.Context, archive string, files ...*os.File) (Rest
 			"--dbname=" + connectionName(l.to.Database()), archive}}.run(ctx)
 	stop()
 	if err != nil {
-		return Restored{}, err
+		return restored{}, err
 	}
 	if l.report != nil {
 		l.report(switcher.Progress{Text: "restoring", Done: progress.total, Total: progress.total})
 	}
-	r := Restored{Took: since(began)}
+	r := restored{took: since(began)}
 	for _, p := range leftOut {
-		r.LeftOut = append(r.LeftOut, p.Kind+" "+p.Name)
+		r.leftOut = append(r.leftOut, p.Kind+" "+p.Name)
 	}
 	return r, nil
 }

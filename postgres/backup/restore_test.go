@@ -37,7 +37,7 @@ func TestABackupOfABusyDatabaseIsOfOneMoment(t *testing.T) {
 	if *m.Tables["public.users"].Rows != *m.Tables["public.posts"].Rows {
 		t.Errorf("%d users and %d posts, which were written together", *m.Tables["public.users"].Rows, *m.Tables["public.posts"].Rows)
 	}
-	if _, err := l.store.Verify(t.Context(), m.ID, l.scratch(), 0, nil); err != nil {
+	if _, err := l.verify(t.Context(), m.ID, nil); err != nil {
 		t.Error(told(err))
 	}
 }
@@ -51,7 +51,7 @@ func TestWhatTheRoleMayNotCreateIsLeftOutAndTold(t *testing.T) {
 		"CREATE EVENT TRIGGER \"the watch\" ON ddl_command_end EXECUTE FUNCTION look()", "COMMENT ON EVENT TRIGGER \"the watch\" IS 'looks'")
 	pgtest.Exec(t, l.OwnerURL, "CREATE TABLE mails (address citext PRIMARY KEY); INSERT INTO mails VALUES ('a@b')")
 	m := l.backup(t)
-	verified, err := l.store.Verify(t.Context(), m.ID, l.scratch(), 2, nil)
+	verified, err := l.verify(t.Context(), m.ID, nil)
 	if err != nil {
 		t.Fatal(told(err))
 	}
@@ -64,7 +64,7 @@ func TestWhatTheRoleMayNotCreateIsLeftOutAndTold(t *testing.T) {
 func TestARestoreGoesIntoAnEmptyDatabaseOnly(t *testing.T) {
 	l := newLab(t)
 	m := l.backup(t)
-	_, err := l.store.Restore(t.Context(), m.ID, l.server, 0, nil)
+	_, err := l.store.Verify(t.Context(), m.ID, l.server, nil)
 	wants(t, err, "database "+l.Name+" is not empty: it has")
 }
 
@@ -72,7 +72,7 @@ func TestOwnersThatTheRoleMayNotGiveAreToldWithARemedy(t *testing.T) {
 	l := newLab(t)
 	pgtest.Exec(t, l.SuperuserURL, "CREATE TABLE hers (id int); ALTER TABLE hers OWNER TO "+l.App+"; GRANT SELECT ON hers TO "+l.Owner)
 	m := l.backup(t)
-	_, err := l.store.Verify(t.Context(), m.ID, l.scratch(), 0, nil)
+	_, err := l.verify(t.Context(), m.ID, nil)
 	wants(t, err, "pg_restore", "GRANT that_role TO admin_role")
 	if list, _ := l.store.List(); list[0].Verified() {
 		t.Error("it is verified")
@@ -100,7 +100,7 @@ func TestASchemaIsCopiedWithTheRowsOfSomeTables(t *testing.T) {
 	if err := CopyRows(t.Context(), l.server, to, []string{"public.done", "public.absent", `"Odd one"."a table"`}); err != nil {
 		t.Fatal(told(err))
 	}
-	conn, err := to.Connect(t.Context())
+	conn, err := to.connect(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,16 +139,16 @@ func TestACommandMakesAndRestoresBackups(t *testing.T) {
 	if m.Hook == nil || m.Verified != nil || *m.Tables["public.users"].Rows != 500 {
 		t.Errorf("manifest %+v", m)
 	}
-	_, err := l.store.Verify(t.Context(), m.ID, l.scratch(), 0, nil)
+	_, err := l.verify(t.Context(), m.ID, nil)
 	wants(t, err, "restore.command")
 	l.store.RestoreCommand = []string{hook, "restore"}
-	verified, err := l.store.Verify(t.Context(), m.ID, l.scratch(), 0, nil)
+	verified, err := l.verify(t.Context(), m.ID, nil)
 	if err != nil || verified.Verified.Counted != 4 {
 		t.Fatalf("%v %+v", err, verified)
 	}
 
 	l.store.RestoreCommand = []string{"/bin/true"} // it restores nothing
-	_, err = l.store.Verify(t.Context(), m.ID, l.scratch(), 0, nil)
+	_, err = l.verify(t.Context(), m.ID, nil)
 	wants(t, err, "table public.parts_2026 is missing")
 	if list, _ := l.store.List(); list[0].Verified() {
 		t.Error("a backup of which nothing came back is verified")

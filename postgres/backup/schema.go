@@ -63,8 +63,8 @@ func (s *Store) CopySchema(ctx context.Context, from, to *Server) (leftOut []str
 		return nil, err
 	}
 	l := &load{store: s, m: m, to: to, jobs: 1}
-	restored, err := l.run(ctx, inherited(4), archive)
-	return restored.LeftOut, err
+	how, err := l.run(ctx, inherited(4), archive)
+	return how.leftOut, err
 }
 
 // CopyRows copies the rows of tables, qualified as SQL writes them, into tables

@@ -23,7 +23,7 @@ import (
 type Options struct {
 	Folder string // for the backups; made with mode 0700
 	App    string
-	Jobs   int // tables that are dumped at once; 0: as many as there are cores, 8 at most
+	Jobs   int // tables that are dumped or restored at once; 0: as many as there are cores, 8 at most
 
 	// Command makes a backup in place of pg_dump, and RestoreCommand brings one
 	// back in place of pg_restore. See hook.go for what they are told.
@@ -61,9 +61,7 @@ func Open(o Options) (*Store, error) {
 // Folder is where a backup is kept.
 func (s *Store) Folder(id string) string { return filepath.Join(s.folder, id) }
 
-func (s *Store) jobs(asked int) int {
-	return cmp.Or(max(asked, 0), max(s.Jobs, 0), min(runtime.NumCPU(), 8))
-}
+func (s *Store) jobs() int { return cmp.Or(s.Jobs, min(runtime.NumCPU(), 8)) }
 
 // tools returns the programs for a server that can also read what was written by
 // those of another version.

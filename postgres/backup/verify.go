@@ -15,52 +15,31 @@ import (
 	"sofiacall.com/bluegreen/switcher"
 )
 
-// Scratch is the database that a backup is restored into to see whether it can
-// be, and that is removed again.
-type Scratch struct {
-	Server   *Server // connects to any other database, as a role that may create some
-	Database string  // its name
-	Comment  string  // says whose it is, for who finds it after a crash
-	Schema   func(context.Context, pgx.Tx) (*catalog.Schema, error)
-}
-
-// Verify restores a backup into a scratch database and compares that with the
-// manifest: schema, rows of every table that was counted, sequences. That it was
-// the same, or in what it differed, is recorded in the manifest.
-func (s *Store) Verify(ctx context.Context, id string, scratch Scratch, jobs int, report func(switcher.Progress)) (*Manifest, error) {
-	m, err := s.Check(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if err := CreateDatabase(ctx, scratch.Server, scratch.Database, m.Properties, scratch.Comment); err != nil {
-		return nil, err
-	}
-	into := scratch.Server.In(scratch.Database)
-	m, err = s.Prove(ctx, id, into, scratch.Schema, jobs, report)
-	return m, and(err, DropDatabase(ctx, scratch.Server, scratch.Database, scratch.Comment))
-}
-
-// Prove is Verify with an empty database that exists, which it leaves with what
-// was restored.
-func (s *Store) Prove(ctx context.Context, id string, into *Server, schema func(context.Context, pgx.Tx) (*catalog.Schema, error), jobs int, report func(switcher.Progress)) (*Manifest, error) {
+// Verify restores a backup into an empty database, which keeps what was restored,
+// and compares that with the manifest: schema, rows of every table that was
+// counted, sequences. That it was the same, or in what it differed, is recorded in
+// the manifest. What the role may not create, such as extensions that take a
+// superuser, is left out. Planner statistics are not part of it: ANALYZE. After an
+// error the database is not to be used.
+func (s *Store) Verify(ctx context.Context, id string, into *Server, report func(switcher.Progress)) (*Manifest, error) {
 	release, err := s.hold(id)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	m, restored, err := s.restore(ctx, id, into, jobs, report)
+	m, how, err := s.restore(ctx, id, into, report)
 	if err != nil {
 		return nil, err
 	}
 	if report != nil {
 		report(switcher.Progress{Text: "comparing what was restored"})
 	}
-	c := &comparison{m: m, leftOut: restored.LeftOut}
-	if err := c.run(ctx, s, into, schema); err != nil {
+	c := &comparison{m: m, leftOut: how.leftOut}
+	if err := c.run(ctx, s, into); err != nil {
 		return nil, err
 	}
-	m.Verified, m.Refuted = &Verification{At: time.Now().UTC().Truncate(time.Second), Took: restored.Took,
-		Counted: c.counted, Left: c.left, LeftOut: restored.LeftOut, Schema: c.schema}, ""
+	m.Verified, m.Refuted = &Verification{At: time.Now().UTC().Truncate(time.Second), Took: how.took,
+		Counted: c.counted, Left: c.left, LeftOut: how.leftOut, Schema: c.schema}, ""
 	if len(c.differences) > 0 {
 		m.Verified, m.Refuted = nil, summary(c.differences)
 	}
@@ -88,7 +67,7 @@ func (c *comparison) differ(format string, args ...any) {
 	c.differences = append(c.differences, fmt.Sprintf(format, args...))
 }
 
-func (c *comparison) run(ctx context.Context, s *Store, restored *Server, read func(context.Context, pgx.Tx) (*catalog.Schema, error)) error {
+func (c *comparison) run(ctx context.Context, s *Store, restored *Server) error {
 	conn, err := restored.Connect(ctx)
 	if err != nil {
 		return err
@@ -105,14 +84,14 @@ func (c *comparison) run(ctx context.Context, s *Store, restored *Server, read f
 	}
 	c.sequences(now.Sequences)
 	_, kept := c.m.Files[schemaFile]
-	if !kept || read == nil {
+	if !kept {
 		return nil
 	}
 	want, err := readSchema(filepath.Join(s.Folder(c.m.ID), schemaFile))
 	if err != nil {
 		return err
 	}
-	got, err := read(ctx, at.tx)
+	got, err := catalog.ReadIn(ctx, at.tx)
 	if err != nil {
 		return sqlError(ctx, "reading the catalog of what was restored", err)
 	}

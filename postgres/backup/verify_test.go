@@ -33,7 +33,7 @@ func TestABackupIsVerifiedByRestoringAndComparingIt(t *testing.T) {
 		t.Errorf("the last progress is %+v", last)
 	}
 	var done int64
-	verified, err := l.store.Verify(t.Context(), m.ID, l.scratch(), 0, func(p switcher.Progress) {
+	verified, err := l.verify(t.Context(), m.ID, func(p switcher.Progress) {
 		if p.Total > 0 && (p.Done < done || p.Done > p.Total) {
 			t.Errorf("progress %+v after %d bytes", p, done)
 		}
@@ -74,7 +74,7 @@ func TestABackupThatLacksRowsIsNotVerified(t *testing.T) {
 	if err := m.write(l.store.Folder(m.ID)); err != nil {
 		t.Fatal(err)
 	}
-	_, err := l.store.Verify(t.Context(), m.ID, l.scratch(), 0, nil)
+	_, err := l.verify(t.Context(), m.ID, nil)
 	wants(t, err, "table public.users has 500 rows, not 501")
 	list, err := l.store.List()
 	if err != nil || list[0].Verified() || list[0].Manifest.Refuted == "" {
@@ -103,9 +103,9 @@ func TestADamagedBackupIsToldByFileAndNeverVerified(t *testing.T) {
 			}
 			_, err := l.store.Check(t.Context(), m.ID)
 			wants(t, err, largest(m), d.said)
-			_, err = l.store.Verify(t.Context(), m.ID, l.scratch(), 0, nil)
+			_, err = l.verify(t.Context(), m.ID, nil)
 			wants(t, err, largest(m), d.said)
-			_, err = l.store.Restore(t.Context(), m.ID, l.server, 0, nil)
+			_, err = l.store.Verify(t.Context(), m.ID, l.server, nil)
 			wants(t, err, largest(m), d.said)
 			list, err := l.store.List()
 			if err != nil || list[0].ID != m.ID || list[0].Verified() {
@@ -139,7 +139,7 @@ func TestATruncatedDumpWithMatchingChecksumsIsNotVerified(t *testing.T) {
 	if _, err := l.store.Check(t.Context(), m.ID); err != nil {
 		t.Fatalf("the checksums should match: %v", err)
 	}
-	_, err = l.store.Verify(t.Context(), m.ID, l.scratch(), 0, nil)
+	_, err = l.verify(t.Context(), m.ID, nil)
 	wants(t, err, "pg_restore")
 	if list, _ := l.store.List(); list[0].Verified() {
 		t.Error("a truncated dump is verified")

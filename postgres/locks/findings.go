@@ -3,6 +3,7 @@ package locks
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -271,11 +272,4 @@ func spoken(mode string) string {
 	return strings.ToUpper(words.String())
 }
 
-func sorted[T any](objects map[string]T) []string {
-	names := make([]string, 0, len(objects))
-	for name := range objects {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func sorted[T any](objects map[string]T) []string { return slices.Sorted(maps.Keys(objects)) }
