@@ -86,7 +86,8 @@ type Backup struct {
 	Dir string `yaml:"dir"`
 	// Keep is how many are kept; default 14.
 	Keep int `yaml:"keep" jsonschema:"minimum=1"`
-	// Verify restores each nightly backup into a scratch database and compares; default true.
+	// Verify restores each backup made at night or by `bluegreen db backup` into a scratch database and compares; default
+	// true.
 	Verify bool `yaml:"verify"`
 	// At is the time of day of the nightly backup, in the time zone of the machine, or never; default "03:00".
 	At string `yaml:"at" jsonschema:"pattern=^(([01][0-9]|2[0-3]):[0-5][0-9]|never)$"`
@@ -99,7 +100,7 @@ type Backup struct {
 // Restore says how a backup is brought back.
 type Restore struct {
 	// KeepFailed is how many databases that restores have replaced are kept, under other names; default 1.
-	KeepFailed int `yaml:"keep_failed" jsonschema:"minimum=0"`
+	KeepFailed int `yaml:"keep_failed" jsonschema:"minimum=1"`
 	// Command restores a backup that backup.command has made; default none.
 	Command Command `yaml:"command"`
 }

@@ -212,7 +212,8 @@ func everyDatabase(dir string) Database {
 		Contract: Command{"bin/migrate", "contract"}, Down: Command{"bin/migrate", "down"},
 		LockTimeout: 3 * time.Second, StatementTimeout: 0, LockRetries: 0,
 		Rehearsal: Rehearsal{"schema", []string{"public.settings", "billing.plans"}}, Gate: SchemaGate{"warn", 1 << 30},
-		Backup: Backup{Dir: dir + "/backups", Keep: 3, Verify: false, At: "23:59", MaxAge: 49 * time.Hour},
+		Backup:  Backup{Dir: dir + "/backups", Keep: 3, Verify: false, At: "23:59", MaxAge: 49 * time.Hour},
+		Restore: Restore{KeepFailed: 2},
 	}
 }
 

@@ -117,12 +117,12 @@ database:
   url_env: DB
   admin_url_env: OWNER_URL
   backup: { keep: 0, at: "25:00", max_age: 1h }
-  restore: { command: bring-back, keep_failed: -1 }`,
+  restore: { command: bring-back, keep_failed: 0 }`,
 			want: []string{
 				"10: apps.a.database.backup.keep: must be at least 1, is 0",
 				`10: apps.a.database.backup.at: must be a time of day such as "03:00", or never, is "25:00"`,
 				"11: apps.a.database.restore.command: cannot restore what pg_dump has made: give backup.command as well, or remove it",
-				"11: apps.a.database.restore.keep_failed: must not be negative, is -1: 0 keeps none",
+				"11: apps.a.database.restore.keep_failed: must be at least 1, is 0: the database that was replaced last always stays",
 			},
 		},
 		{

@@ -93,8 +93,8 @@ func validateBackup(d *Database, key string, r *report) {
 	if len(d.Restore.Command) > 0 && len(b.Command) == 0 {
 		r.key(key+".restore.command", "cannot restore what pg_dump has made: give backup.command as well, or remove it")
 	}
-	if d.Restore.KeepFailed < 0 {
-		r.key(key+".restore.keep_failed", "must not be negative, is %s: 0 keeps none", r.number(key+".restore.keep_failed", d.Restore.KeepFailed))
+	if d.Restore.KeepFailed < 1 {
+		r.key(key+".restore.keep_failed", "must be at least 1, is %s: the database that was replaced last always stays", r.number(key+".restore.keep_failed", d.Restore.KeepFailed))
 	}
 	if len(b.Command) > 0 {
 		for _, name := range []string{"dir", "keep", "verify"} {

@@ -95,6 +95,6 @@ type Backup struct {
 
 // Restore says how a backup comes back.
 type Restore struct {
-	KeepFailed int      // databases that were replaced, the newest of them
+	KeepFailed int      // databases that were replaced, the newest of them; 0: 1
 	Command    []string // does it in place of pg_restore
 }
