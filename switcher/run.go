@@ -134,8 +134,9 @@ const (
 // makesRoom says when this operation lets one of that kind begin; an empty kind
 // is a new configuration. A drain is only a wait and ends for whatever comes, and
 // so does what the edge does to the database by itself, for it is done again.
-// What only looks at the database ends for a rollback. The edge's own recovery ends for a rollback, which must not wait for an
-// engine; anything else would delay the repair of production, and waits.
+// What only looks at the database ends for a rollback. So does the edge's own
+// recovery, for a rollback must not wait for an engine; anything else would delay
+// the repair of production, and waits.
 func (o *Operation) makesRoom(kind Kind) room {
 	switch {
 	case o.Kind == KindDrain && kind != "":
