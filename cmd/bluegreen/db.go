@@ -38,6 +38,19 @@ func (p *program) operateDatabase(cmd *cobra.Command, kind switcher.Kind, reques
 	})
 }
 
+// operateOnRelease does so for a release that is named by a commit, the only
+// argument, or by its image, or not at all.
+func (p *program) operateOnRelease(cmd *cobra.Command, kind switcher.Kind, args []string, image string, accept acceptance) error {
+	if err := accept.check(); err != nil {
+		return err
+	}
+	request := switcher.DatabaseRequest{Image: image, Allow: accept.allow, Reason: accept.reason}
+	if len(args) == 1 {
+		request.Commit = args[0]
+	}
+	return p.operateDatabase(cmd, kind, request)
+}
+
 // acceptance are the flags by which findings are accepted.
 type acceptance struct {
 	allow  []string
@@ -109,14 +122,7 @@ deploy would be refused.`,
   bluegreen db plan --image registry.example.com/chat:nightly`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := accept.check(); err != nil {
-				return err
-			}
-			request := switcher.DatabaseRequest{Image: image, Allow: accept.allow, Reason: accept.reason}
-			if len(args) == 1 {
-				request.Commit = args[0]
-			}
-			return p.operateDatabase(cmd, switcher.KindPlan, request)
+			return p.operateOnRelease(cmd, switcher.KindPlan, args, image, accept)
 		},
 	}
 	cmd.Flags().StringVar(&image, "image", "", "full image reference, instead of the app's image with a tag")
@@ -230,14 +236,7 @@ failed or was discarded last.`,
   bluegreen db down 4f2a1c9 --reason "the feature is cancelled"`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := accept.check(); err != nil {
-				return err
-			}
-			request := switcher.DatabaseRequest{Image: image, Allow: accept.allow, Reason: accept.reason}
-			if len(args) == 1 {
-				request.Commit = args[0]
-			}
-			return p.operateDatabase(cmd, switcher.KindDown, request)
+			return p.operateOnRelease(cmd, switcher.KindDown, args, image, accept)
 		},
 	}
 	cmd.Flags().StringVar(&image, "image", "", "full image reference, instead of the app's image with a tag")
