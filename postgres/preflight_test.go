@@ -68,7 +68,7 @@ func TestWhatIsInTheWayOfAMigrationIsFoundBeforeIt(t *testing.T) {
 	t.Run("older pg_dump", func(t *testing.T) {
 		old := l.d.backups.Tools
 		l.d.backups.Tools = func(ctx context.Context) (backup.Tools, error) {
-			tools, err := backup.FindTools(ctx)
+			tools, err := backup.FindTools(ctx, 0)
 			tools.Major, tools.Version = 9, "9.6"
 			return tools, err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -278,7 +279,7 @@ func TestAnOldOrMissingPgDumpIsToldWithWhatToInstall(t *testing.T) {
 		{[]string{old}, []string{old + "/pg_dump", "14.2", "version 15", "postgresql-client-15"}},
 		{[]string{t.TempDir()}, []string{"no pg_dump", "postgresql-client"}},
 	} {
-		l.store.Tools = func(ctx context.Context) (Tools, error) { return FindTools(ctx, test.folders...) }
+		l.store.Tools = func(ctx context.Context) (Tools, error) { return FindTools(ctx, math.MaxInt, test.folders...) }
 		_, err := l.store.Create(t.Context(), l.source(), nil)
 		wants(t, err, test.said...)
 		_, err = l.store.DumpSchema(t.Context(), l.server)
@@ -304,12 +305,12 @@ func stand(t *testing.T, version string) string {
 func TestTheToolsOfTheServersVersionAreTaken(t *testing.T) {
 	folders := []string{stand(t, "9.6.24"), stand(t, "15.9"), stand(t, "19beta1"), stand(t, "15.18"), stand(t, "14.22"), stand(t, "17.2"), "/nowhere"}
 	for server, want := range map[int]string{150004: "15.18", 130001: "14.22", 160002: "17.2", 180000: "19beta1"} {
-		found, err := FindToolsFor(t.Context(), server, folders...)
+		found, err := FindTools(t.Context(), server, folders...)
 		if err != nil || found.Version != want {
 			t.Errorf("for %d: %+v, %v, want %s", server, found, err, want)
 		}
 	}
-	found, err := FindTools(t.Context(), folders...)
+	found, err := FindTools(t.Context(), math.MaxInt, folders...)
 	if err != nil || found.Version != "19beta1" || found.Suit(200000) == nil {
 		t.Errorf("the newest are %+v, %v", found, err)
 	}

@@ -29,7 +29,7 @@ type Options struct {
 	// back in place of pg_restore. See hook.go for what they are told.
 	Command, RestoreCommand []string
 
-	// Tools are taken in place of those that FindToolsFor finds, if it is not nil.
+	// Tools are taken in place of those that FindTools finds, if it is not nil.
 	Tools func(context.Context) (Tools, error)
 }
 
@@ -71,7 +71,7 @@ func (s *Store) tools(ctx context.Context, server int, written string) (Tools, e
 	server = max(server, major*10000)
 	find := s.Tools
 	if find == nil {
-		find = func(ctx context.Context) (Tools, error) { return FindToolsFor(ctx, server) }
+		find = func(ctx context.Context) (Tools, error) { return FindTools(ctx, server) }
 	}
 	found, err := find(ctx)
 	if err == nil {

@@ -3,7 +3,6 @@ package backup
 import (
 	"context"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,17 +27,12 @@ type Tools struct {
 // toolFolders is where packages put the programs of each version.
 const toolFolders = "/usr/lib/postgresql/*/bin"
 
-// FindTools returns the newest pg_dump and pg_restore of the given directories;
-// without any, of those in PATH and of /usr/lib/postgresql/*/bin.
-func FindTools(ctx context.Context, folders ...string) (Tools, error) {
-	return FindToolsFor(ctx, math.MaxInt, folders...)
-}
-
-// FindToolsFor is FindTools for a server, given its server_version_num: those of
-// its own version, or else of the next newer one, or else the newest. An older
-// pg_dump refuses the server, and a pg_restore of 17 or newer sends older servers
-// a setting that they do not know.
-func FindToolsFor(ctx context.Context, server int, folders ...string) (Tools, error) {
+// FindTools returns pg_dump and pg_restore of the given directories, or without
+// any, of those in PATH and of /usr/lib/postgresql/*/bin, for a server, given its
+// server_version_num: those of its own version, or else of the next newer one, or
+// else the newest. An older pg_dump refuses the server, and a pg_restore of 17 or
+// newer sends older servers a setting that they do not know.
+func FindTools(ctx context.Context, server int, folders ...string) (Tools, error) {
 	if len(folders) == 0 {
 		folders = filepath.SplitList(os.Getenv("PATH"))
 		installed, _ := filepath.Glob(toolFolders)

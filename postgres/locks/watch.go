@@ -10,6 +10,7 @@ import (
 
 const (
 	interval = 20 * time.Millisecond // between two looks at the locks
+	patience = 10 * time.Second      // with a server that does not answer a look
 	settling = 3 * time.Second       // that sessions and counters may take to end and arrive
 )
 
@@ -57,13 +58,15 @@ func (w *Watch) look(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		rows, _ := w.conn.Query(context.WithoutCancel(ctx), `SELECT DISTINCT relation, mode FROM pg_locks
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		rows, _ := w.conn.Query(within, `SELECT DISTINCT relation, mode FROM pg_locks
 			WHERE locktype = 'relation' AND granted AND relation >= 16384 AND pid <> pg_backend_pid() AND mode = ANY ($1)
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`, blocking)
 		seen, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct {
 			Relation uint32
 			Mode     string
 		}])
+		cancel()
 		if err != nil {
 			return // Stop finds out why
 		}
