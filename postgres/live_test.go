@@ -94,7 +94,7 @@ func TestAnInvalidIndexOfAnAttemptIsDroppedBeforeTheNext(t *testing.T) {
 		}
 	}()
 	l.deploy(l.release(users, "CREATE INDEX CONCURRENTLY by_email ON users (email)"), first)
-	if !l.teller.has("invalid index by_email, which an attempt had left, is dropped") {
+	if !l.teller.has("invalid index public.by_email, which an attempt had left, is dropped") {
 		t.Errorf("%s", l.teller)
 	}
 	if !strings.Contains(l.schema(), "by_email") {
