@@ -27,6 +27,10 @@ var restoreFailpoints = []string{
 // The process that restores is killed at each of its steps; the next one finds
 // out what to do from the databases that there are.
 func TestAfterAKillAtAnyStepTheAppHasItsDatabase(t *testing.T) {
+	if text := os.Getenv(killedEnv); text != "" {
+		restoreAndDie(t, text)
+		return
+	}
 	c := pgtest.Start(t)
 	for _, at := range restoreFailpoints {
 		t.Run(at, func(t *testing.T) {
@@ -64,6 +68,9 @@ func TestAfterAKillAtAnyStepTheAppHasItsDatabase(t *testing.T) {
 	}
 }
 
+// killedEnv holds a killed, as JSON, for the process that restores.
+const killedEnv = "BLUEGREEN_TEST_KILLED"
+
 // killed says to another process of this test what to restore, and where to end.
 type killed struct{ Owner, App, Dir, At string }
 
@@ -73,19 +80,17 @@ func killedRestore(t *testing.T, r *ruin, at string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^TestRestoreInAProcessThatIsKilled$", "-test.v")
-	cmd.Env = append(os.Environ(), "BLUEGREEN_TEST_KILLED="+string(text))
+	cmd := exec.Command(os.Args[0], "-test.run=^TestAfterAKillAtAnyStepTheAppHasItsDatabase$", "-test.v")
+	cmd.Env = append(os.Environ(), killedEnv+"="+string(text))
 	said, err := cmd.CombinedOutput()
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() {
 		t.Fatalf("it was not killed at %s: %v\n%s", at, err, said)
 	}
 }
 
-func TestRestoreInAProcessThatIsKilled(t *testing.T) {
-	text := os.Getenv("BLUEGREEN_TEST_KILLED")
-	if text == "" {
-		t.Skip("another test starts it")
-	}
+// restoreAndDie is what that process does.
+func restoreAndDie(t *testing.T, text string) {
+	t.Helper()
 	var k killed
 	if err := json.Unmarshal([]byte(text), &k); err != nil {
 		t.Fatal(err)
