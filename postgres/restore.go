@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sofiacall.com/bluegreen/postgres/backup"
+	"sofiacall.com/bluegreen/postgres/compat"
 	"sofiacall.com/bluegreen/switcher"
 )
 
@@ -160,7 +161,7 @@ func (r *restoration) prepare(ctx context.Context) error {
 // neededByApps reports whether an app may need what was left out. No app needs
 // the statistics of its statements.
 func neededByApps(what string) bool {
-	return strings.HasPrefix(what, "extension ") && what != "extension pg_stat_statements"
+	return strings.HasPrefix(what, "extension ") && !compat.Watches(strings.TrimPrefix(what, "extension "))
 }
 
 // dress gives the restored database what no dump has: statistics for the

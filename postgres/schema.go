@@ -36,10 +36,23 @@ func drifted(recorded, now *catalog.Schema) string {
 }
 
 // byHand tells in what the live schema differs from the recorded one, but for
-// partitions that were added since: apps make those themselves, as time goes on.
+// partitions that were added since, for apps make those themselves, as time goes on,
+// and for extensions that only watch the server: a restore cannot bring them back,
+// and whoever does has changed nothing.
 func byHand(recorded, now *catalog.Schema) string {
 	same := *now
 	same.Tables = maps.Clone(now.Tables)
+	same.Extensions = maps.Clone(now.Extensions)
+	maps.DeleteFunc(same.Extensions, func(name string, _ catalog.Extension) bool { return compat.Watches(name) })
+	for name, e := range recorded.Extensions {
+		if !compat.Watches(name) {
+			continue
+		}
+		if same.Extensions == nil {
+			same.Extensions = map[string]catalog.Extension{}
+		}
+		same.Extensions[name] = e
+	}
 	for name, t := range now.Tables {
 		root := t.PartitionOf
 		for now.Tables[root].PartitionOf != "" {

@@ -12,6 +12,9 @@ import (
 // to work, and a database restored by a role that may not create them lacks them.
 var watching = []string{"pg_stat_statements", "pg_stat_kcache", "pg_qualstats", "pg_wait_sampling", "pg_buffercache", "pg_freespacemap", "pg_visibility", "pgstattuple", "pageinspect", "amcheck"}
 
+// Watches reports whether an extension only shows what the server does.
+func Watches(extension string) bool { return slices.Contains(watching, extension) }
+
 func (c *comparer) extensions() {
 	none := func(catalog.Extension) uint32 { return 0 }
 	for _, p := range match(c, c.old.Extensions, c.new.Extensions, none) {
@@ -20,7 +23,7 @@ func (c *comparer) extensions() {
 		case p.old == nil:
 			c.pass("extension_added", p.to, fmt.Sprintf("extension %s is new", p.to))
 			continue
-		case p.new == nil && slices.Contains(watching, name):
+		case p.new == nil && Watches(name):
 			c.warn("extension_dropped", name, fmt.Sprintf("extension %s is dropped", name), "whoever watches the server with it sees nothing any more")
 			continue
 		case p.new == nil:
